@@ -36,7 +36,7 @@ def egov_proto_library(name, srcs, deps = [], visibility = ["//visibility:public
         srcs = [o for o in outs if o.endswith(".cc")],
         hdrs = [o for o in outs if o.endswith(".h")],
         copts = ["-w"],
-        includes = ["/".join([".."] * (len(package.split("/")) - 1)) or "."],
+        strip_include_prefix = "/proto",
         visibility = visibility,
         deps = deps + ["@debian//:protobuf"],
     )
