@@ -20,7 +20,7 @@ def egov_proto_library(name, srcs, deps = [], visibility = ["//visibility:public
         outs += [stem + ".pb.h", stem + ".pb.cc"]
     native.filegroup(
         name = name + "_protos",
-        srcs = srcs + [d + "_protos" for d in deps],
+        srcs = srcs + [(d if ":" in d else d + ":" + d.split("/")[-1]) + "_protos" for d in deps],
         visibility = visibility,
     )
     native.genrule(
