@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,11 +31,12 @@ struct Peer {
 };
 
 struct PeerCacheOptions {
-  size_t capacity =
-      4096;  // certificates remembered, least recently used forgotten first (~3 KiB each)
+  // Certificates remembered, the least recently used forgotten first (~3 KiB each).
+  size_t capacity = 4096;
   std::string crl_directory;  // as in TlsFiles; empty: nobody is revoked
-  std::string
-      anchors;  // the lists must be signed by one of these (PEM file); required with a directory
+  // PEM files with the authorities that may sign the lists; required with a directory. A chain of
+  // one's own may be among them.
+  std::vector<std::string> authorities;
   absl::Duration refresh = absl::Seconds(30);  // how often the directory is read
 };
 
@@ -42,7 +44,7 @@ struct PeerCacheOptions {
 class PeerCache {
  public:
   // Reads the lists once. FAILED_PRECONDITION / CRL_UNREADABLE when a directory is named that
-  // cannot be read or holds a list that does not parse or that no anchor signed.
+  // cannot be read or holds a list that does not parse or that no authority signed.
   static absl::StatusOr<std::unique_ptr<PeerCache>> Create(
       const PeerCacheOptions& options, const base::Clock& clock = base::Clock::Real());
   virtual ~PeerCache() = default;
@@ -58,6 +60,8 @@ class PeerCache {
 
   // Reads the lists now. On an error the lists read before stay in force.
   virtual absl::Status Reload() = 0;
+  // How the last reading, by the thread or by Reload, went.
+  virtual absl::Status LastReload() const = 0;
 };
 
 }  // namespace egov::rpc

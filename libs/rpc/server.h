@@ -73,9 +73,12 @@ class Server {
   // Drains at once when it still runs.
   virtual ~Server() = default;
 
-  // Registers a service under its full name. Twice the same name, or after Start, is a bug and ends
-  // the process.
+  // Registers a service under its full name. The same name twice makes Start fail
+  // (FAILED_PRECONDITION / SERVICE_TWICE).
   virtual void Add(std::unique_ptr<grpc::Service> service, const std::string& full_name) = 0;
+
+  // Called when the server is told to go: end what would run for ever (feeds).
+  virtual void OnDraining(std::function<void()> callback) = 0;
 
   // Called after the last call has ended, in reverse order of registration: flush, close.
   virtual void OnDrained(std::function<void()> callback) = 0;

@@ -30,7 +30,7 @@ namespace egov::rpc {
 
 // Paths of PEM files. All but `crl_directory` are required: who has no anchors trusts nobody.
 struct TlsFiles {
-  std::string key;            // private key, PKCS#8 or SEC1
+  std::string key;            // private key, PKCS #8
   std::string certificate;    // leaf first, then its intermediates
   std::string anchors;        // the authorities whose peers are accepted
   std::string crl_directory;  // optional: PEM revocation lists, one for each issuing authority.

@@ -1,0 +1,30 @@
+#include "libs/rpc/grpc_log.h"
+
+#include <grpc/support/log.h>
+
+#include <atomic>
+
+namespace egov::rpc {
+namespace {
+
+// gRPC's log function is one for the process and takes no argument, so neither can this.
+std::atomic<Logger*> grpc_logger{nullptr};
+
+void Forward(gpr_log_func_args* args) {
+  Logger* const logger = grpc_logger.load(std::memory_order_acquire);
+  if (logger == nullptr) return;
+  // What gRPC calls an error is often one peer's broken handshake: a warning here.
+  const LogLevel level =
+      args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
+  if (!logger->Enabled(level)) return;
+  logger->Log(level, "grpc", {{"text", args->message}, {"file", args->file}, {"line", args->line}});
+}
+
+}  // namespace
+
+void RouteGrpcLog(Logger* logger) {
+  grpc_logger.store(logger, std::memory_order_release);
+  gpr_set_log_function(logger == nullptr ? nullptr : &Forward);
+}
+
+}  // namespace egov::rpc
