@@ -121,12 +121,15 @@ class GroupHook {
   // asked after it, in the same group too.
   virtual absl::Status Admit(const Entry& entry) { return absl::OkStatus(); }
 
+  // An entry that this hook admitted was refused by a later one: undo what Admit counted.
+  virtual void Withdraw(const Entry& entry) {}
+
   // Adds rows to a group that has entries. An error fails every transaction of the group; nothing
   // of it is written.
   virtual absl::Status OnGroup(Group& group) = 0;
 
-  // How the group ended, for hooks that keep state in memory: after OnGroup of any hook, and after
-  // Admit without OnGroup when nothing was admitted. On an error nothing of the group has happened.
+  // How a group with entries ended, for hooks that keep state in memory: after OnGroup, before
+  // followers and callers. On an error nothing of the group has happened.
   virtual void AfterGroup(const absl::Status& outcome) {}
 };
 

@@ -1,0 +1,654 @@
+#include "libs/storage/testing/conformance.h"
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "libs/base/bytes.h"
+#include "libs/base/status.h"
+#include "libs/base/testing/status_matchers.h"
+#include "libs/storage/sequence.h"
+
+namespace egov::storage {
+
+using base::Fails;
+using base::IsOk;
+
+void StoreConformanceTest::SetUp() {
+  home_ = GetParam()();
+  auto opened = home_->Open();
+  ASSERT_THAT(opened, IsOk());
+  store_ = *std::move(opened);
+}
+
+void StoreConformanceTest::Reopen() {
+  store_.reset();
+  auto opened = home_->Open();
+  ASSERT_THAT(opened, IsOk());
+  store_ = *std::move(opened);
+}
+
+absl::StatusOr<CommitResult> StoreConformanceTest::Write(absl::string_view key,
+                                                         absl::string_view value, bool with_entry) {
+  auto transaction = store_->Begin();
+  transaction->Put(key, value);
+  if (with_entry) transaction->Append(std::make_unique<Entry>());
+  return store_->CommitAndWait(std::move(transaction));
+}
+
+absl::optional<std::string> StoreConformanceTest::Read(absl::string_view key) {
+  auto snapshot = store_->Snapshot();
+  EXPECT_THAT(snapshot, IsOk());
+  std::string value;
+  const auto found = (*snapshot)->Get(key, &value);
+  EXPECT_THAT(found, IsOk());
+  return found.ok() && *found ? absl::make_optional(value) : absl::nullopt;
+}
+
+std::string RowsOf(Reader& reader, absl::string_view begin, absl::string_view end, bool backward) {
+  std::string rows;
+  const auto visit = [&](absl::string_view key, absl::string_view value) {
+    absl::StrAppend(&rows, rows.empty() ? "" : " ", key, "=", value);
+    return true;
+  };
+  EXPECT_THAT(backward ? reader.ScanBackward(begin, end, visit) : reader.Scan(begin, end, visit),
+              IsOk());
+  return rows;
+}
+
+std::string StoreConformanceTest::Rows(absl::string_view begin, absl::string_view end,
+                                       bool backward) {
+  auto snapshot = store_->Snapshot();
+  EXPECT_THAT(snapshot, IsOk());
+  return RowsOf(**snapshot, begin, end, backward);
+}
+
+namespace {
+
+// A hook that writes one row for each entry and can be told to fail.
+class RecordingHook final : public GroupHook {
+ public:
+  absl::Status Admit(const Entry& entry) override {
+    if (refuse) return base::Error(absl::StatusCode::kResourceExhausted, "QUOTA", "no more");
+    ++admitted;
+    return absl::OkStatus();
+  }
+  void Withdraw(const Entry& entry) override { --admitted; }
+  absl::Status OnGroup(Group& group) override {
+    if (fail) return base::Error(absl::StatusCode::kInternal, "HOOK", "told to fail");
+    uint64_t position = group.first_position();
+    for (Entry* entry : group.entries()) {
+      EXPECT_EQ(entry->position, position);
+      group.Put(absl::StrFormat("log/%06d", position++), "record");
+    }
+    return absl::OkStatus();
+  }
+  void AfterGroup(const absl::Status& outcome) override { ++(outcome.ok() ? succeeded : failed); }
+
+  bool fail = false;
+  bool refuse = false;
+  int admitted = 0, succeeded = 0, failed = 0;
+};
+
+class RecordingFollower final : public Follower {
+ public:
+  void OnCommitted(uint64_t position, absl::string_view key,
+                   absl::optional<absl::string_view> value) override {
+    std::lock_guard<std::mutex> lock(mutex);
+    absl::StrAppend(&seen, position, ":", key, value ? "=" : "-", value.value_or(""), " ");
+  }
+  void OnHorizon(uint64_t position) override { horizon = position; }
+
+  std::mutex mutex;
+  std::string seen;
+  std::atomic<uint64_t> horizon{0};
+};
+
+// ---- one map
+// -------------------------------------------------------------------------------------------------------
+
+TEST_P(StoreConformanceTest, WhatIsCommittedIsReadAndWhatIsDroppedIsNot) {
+  EXPECT_EQ(Read("aa1"), absl::nullopt);
+  ASSERT_THAT(Write("aa1", "one"), IsOk());
+  EXPECT_EQ(Read("aa1"), "one");
+  {
+    auto dropped = store_->Begin();
+    dropped->Put("aa1", "two");
+    dropped->Put("aa2", "two");
+  }
+  EXPECT_EQ(Rows("aa", "ab"), "aa1=one");
+}
+
+TEST_P(StoreConformanceTest, ATransactionReadsItsOwnWrites) {
+  ASSERT_THAT(Write("aa1", "old"), IsOk());
+  ASSERT_THAT(Write("aa3", "gone"), IsOk());
+  auto transaction = store_->Begin();
+  transaction->Put("aa1", "new");
+  transaction->Put("aa2", "mine");
+  transaction->Delete("aa3");
+  transaction->Put("ab0", "out of range");
+  std::string value;
+  EXPECT_TRUE(*transaction->Get("aa1", &value));
+  EXPECT_EQ(value, "new");
+  EXPECT_FALSE(*transaction->Get("aa3", &value));
+  std::vector<absl::optional<std::string>> values;
+  ASSERT_THAT(transaction->MultiGet({"aa3", "aa2", "aa1", "aa9"}, &values), IsOk());
+  EXPECT_EQ(values, (std::vector<absl::optional<std::string>>{absl::nullopt, "mine", "new",
+                                                              absl::nullopt}));
+  EXPECT_EQ(RowsOf(*transaction, "aa", "ab"), "aa1=new aa2=mine");
+  EXPECT_EQ(RowsOf(*transaction, "aa", "ab", /*backward=*/true), "aa2=mine aa1=new");
+  EXPECT_EQ(Rows("aa", "ab"), "aa1=old aa3=gone");  // nobody else does
+  ASSERT_THAT(store_->CommitAndWait(std::move(transaction)), IsOk());
+  EXPECT_EQ(Rows("aa", "ab"), "aa1=new aa2=mine");
+}
+
+TEST_P(StoreConformanceTest, ScansAreOrderedBoundedAndStopWhenTold) {
+  for (const char* key : {"ab3", "ab1", "aa9", "ac0", "ab2"}) ASSERT_THAT(Write(key, "x"), IsOk());
+  ASSERT_THAT(Write(absl::string_view("ab\0", 3), "zero"), IsOk());
+  EXPECT_EQ(Rows("ab1", "ab3"), "ab1=x ab2=x");
+  EXPECT_EQ(Rows("ab1", "ac"), "ab1=x ab2=x ab3=x");
+  EXPECT_EQ(Rows("ab1", "", /*backward=*/true), "ac0=x ab3=x ab2=x ab1=x");
+  int seen = 0;
+  auto snapshot = store_->Snapshot();
+  ASSERT_THAT((*snapshot)->Scan(
+                  "a", "b", [&](absl::string_view key, absl::string_view) { return ++seen < 2; }),
+              IsOk());
+  EXPECT_EQ(seen, 2);
+}
+
+TEST_P(StoreConformanceTest, ASnapshotStandsStill) {
+  ASSERT_THAT(Write("aa1", "old", true), IsOk());
+  auto snapshot = store_->Snapshot();
+  ASSERT_THAT(snapshot, IsOk());
+  ASSERT_THAT(Write("aa1", "new", true), IsOk());
+  ASSERT_THAT(Write("aa2", "new", true), IsOk());
+  EXPECT_EQ(RowsOf(**snapshot, "aa", "ab"), "aa1=old");
+  EXPECT_EQ((*snapshot)->horizon(), 1u);
+  EXPECT_EQ(store_->horizon(), 3u);
+}
+
+TEST_P(StoreConformanceTest, AnyBytesAreKeysAndValues) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
+  ASSERT_THAT(Write(all, all), IsOk());
+  ASSERT_THAT(Write("k", ""), IsOk());
+  EXPECT_EQ(Read(all), all);
+  EXPECT_EQ(Read("k"), "");
+}
+
+// ---- serializable
+// --------------------------------------------------------------------------------------------------
+
+TEST_P(StoreConformanceTest, ALostUpdateIsRefused) {
+  ASSERT_THAT(Write("aa", "1"), IsOk());
+  auto first = store_->Begin(), second = store_->Begin();
+  std::string value;
+  ASSERT_THAT(first->Get("aa", &value), IsOk());
+  ASSERT_THAT(second->Get("aa", &value), IsOk());
+  first->Put("aa", "2");
+  second->Put("aa", "3");
+  EXPECT_THAT(store_->CommitAndWait(std::move(first)), IsOk());
+  const auto refused = store_->CommitAndWait(std::move(second));
+  EXPECT_THAT(refused, Fails(absl::StatusCode::kAborted, "WRITE_CONFLICT"));
+  EXPECT_TRUE(IsConflict(refused.status()));
+  EXPECT_EQ(Read("aa"), "2");
+}
+
+TEST_P(StoreConformanceTest, WriteSkewIsRefused) {
+  // Two officers on duty; each may leave when the other stays.
+  ASSERT_THAT(Write("duty/1", "on"), IsOk());
+  ASSERT_THAT(Write("duty/2", "on"), IsOk());
+  auto first = store_->Begin(), second = store_->Begin();
+  std::string value;
+  ASSERT_THAT(first->Get("duty/2", &value), IsOk());
+  ASSERT_THAT(second->Get("duty/1", &value), IsOk());
+  first->Put("duty/1", "off");
+  second->Put("duty/2", "off");
+  EXPECT_THAT(store_->CommitAndWait(std::move(first)), IsOk());
+  EXPECT_THAT(store_->CommitAndWait(std::move(second)),
+              Fails(absl::StatusCode::kAborted, "WRITE_CONFLICT"));
+}
+
+TEST_P(StoreConformanceTest, APhantomInAScanIsRefused) {
+  ASSERT_THAT(Write("aa5", "x"), IsOk());
+  auto reader = store_->Begin();
+  EXPECT_EQ(RowsOf(*reader, "aa1", "aa9"), "aa5=x");
+  reader->Put("count", "1");
+  ASSERT_THAT(Write("aa7", "phantom"), IsOk());
+  EXPECT_THAT(store_->CommitAndWait(std::move(reader)),
+              Fails(absl::StatusCode::kAborted, "WRITE_CONFLICT"));
+  EXPECT_EQ(Read("count"), absl::nullopt);
+}
+
+TEST_P(StoreConformanceTest, ADeletionInAScannedRangeIsRefused) {
+  ASSERT_THAT(Write("aa5", "x"), IsOk());
+  auto reader = store_->Begin();
+  EXPECT_EQ(RowsOf(*reader, "aa1", "aa9", true), "aa5=x");
+  reader->Put("count", "1");
+  auto deleter = store_->Begin();
+  deleter->Delete("aa5");
+  ASSERT_THAT(store_->CommitAndWait(std::move(deleter)), IsOk());
+  EXPECT_THAT(store_->CommitAndWait(std::move(reader)),
+              Fails(absl::StatusCode::kAborted, "WRITE_CONFLICT"));
+}
+
+TEST_P(StoreConformanceTest, WhatAScanDidNotReachMayChange) {
+  for (const char* key : {"aa1", "aa2", "aa3"}) ASSERT_THAT(Write(key, "x"), IsOk());
+  for (const bool backward : {false, true}) {
+    auto reader = store_->Begin();
+    const auto first_only = [](absl::string_view, absl::string_view) { return false; };
+    ASSERT_THAT(backward ? reader->ScanBackward("aa", "ab", first_only)
+                         : reader->Scan("aa", "ab", first_only),
+                IsOk());
+    reader->Put("count", "1");
+    ASSERT_THAT(Write("aa2", "changed"), IsOk());
+    EXPECT_THAT(store_->CommitAndWait(std::move(reader)), IsOk());
+  }
+}
+
+TEST_P(StoreConformanceTest, AnAbsentKeyThatAppearsIsAConflict) {
+  auto first = store_->Begin();
+  std::string value;
+  EXPECT_FALSE(*first->Get("unique", &value));
+  first->Put("unique", "mine");
+  ASSERT_THAT(Write("unique", "theirs"), IsOk());
+  EXPECT_THAT(store_->CommitAndWait(std::move(first)),
+              Fails(absl::StatusCode::kAborted, "WRITE_CONFLICT"));
+}
+
+TEST_P(StoreConformanceTest, BlindWritesAndReadsOfOtherKeysDoNotConflict) {
+  ASSERT_THAT(Write("aa", "1"), IsOk());
+  auto reads = store_->Begin(), blind = store_->Begin();
+  std::string value;
+  ASSERT_THAT(reads->Get("aa", &value), IsOk());
+  reads->Put("ab", "x");
+  blind->Put("ab", "y");
+  EXPECT_THAT(store_->CommitAndWait(std::move(reads)), IsOk());
+  EXPECT_THAT(store_->CommitAndWait(std::move(blind)), IsOk());
+  EXPECT_EQ(Read("ab"), "y");
+}
+
+TEST_P(StoreConformanceTest, EightThreadsCountWithoutLosingOne) {
+  constexpr int kThreads = 8, kTimes = 25;
+  std::vector<std::thread> threads;
+  std::atomic<int> failed{0};
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kTimes; ++i) {
+        const auto counted = store_->Run(
+            [](Transaction& transaction) -> absl::Status {
+              std::string value = "0";
+              EGOV_RETURN_IF_ERROR(transaction.Get("counter", &value).status());
+              int count = 0;
+              if (!absl::SimpleAtoi(value, &count)) return absl::InternalError("not a number");
+              transaction.Put("counter", absl::StrCat(count + 1));
+              return absl::OkStatus();
+            },
+            /*attempts=*/10000);
+        if (!counted.ok()) ++failed;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_EQ(Read("counter"), absl::StrCat(kThreads * kTimes));
+}
+
+// Money moves between accounts while others add all up by scan: no sum may ever differ in a
+// committed transaction.
+TEST_P(StoreConformanceTest, SumsSeenByCommittedTransactionsAreWhole) {
+  constexpr int kAccounts = 10;
+  for (int i = 0; i < kAccounts; ++i) ASSERT_THAT(Write(absl::StrCat("acc", i), "100"), IsOk());
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> movers;
+  for (int t = 0; t < 3; ++t) {
+    movers.emplace_back([&, t] {
+      for (unsigned i = t; !stop; i += 7) {
+        const std::string from = absl::StrCat("acc", i % kAccounts);
+        const std::string to = absl::StrCat("acc", (i * 3 + 1) % kAccounts);
+        if (from == to) continue;
+        const auto moved = store_->Run([&](Transaction& transaction) -> absl::Status {
+          std::string a, b;
+          EGOV_RETURN_IF_ERROR(transaction.Get(from, &a).status());
+          EGOV_RETURN_IF_ERROR(transaction.Get(to, &b).status());
+          transaction.Put(from, absl::StrCat(std::stoi(a) - 1));
+          transaction.Put(to, absl::StrCat(std::stoi(b) + 1));
+          return absl::OkStatus();
+        });
+        if (!moved.ok()) EXPECT_TRUE(IsConflict(moved.status())) << moved.status();
+      }
+    });
+  }
+  int sums = 0;
+  for (int i = 0; i < 300; ++i) {
+    auto transaction = store_->Begin();
+    int sum = 0;
+    std::string value;
+    for (int account = 0; account < kAccounts; ++account) {  // point reads, the torn kind
+      ASSERT_THAT(transaction->Get(absl::StrCat("acc", account), &value), IsOk());
+      sum += std::stoi(value);
+    }
+    if (!store_->CommitAndWait(std::move(transaction)).ok()) continue;
+    EXPECT_EQ(sum, 100 * kAccounts);
+    ++sums;
+  }
+  stop = true;
+  for (std::thread& mover : movers) mover.join();
+  auto snapshot = store_->Snapshot();
+  int sum = 0;
+  ASSERT_THAT((*snapshot)->Scan("acc", "acd",
+                                [&](absl::string_view, absl::string_view value) {
+                                  sum += std::stoi(std::string(value));
+                                  return true;
+                                }),
+              IsOk());
+  EXPECT_EQ(sum, 100 * kAccounts);
+  RecordProperty("sums_committed", sums);
+}
+
+TEST_P(StoreConformanceTest, RunGivesUpAndPassesErrorsOn) {
+  int runs = 0;
+  const auto conflict = store_->Run(
+      [&](Transaction& transaction) -> absl::Status {
+        ++runs;
+        std::string value;
+        EGOV_RETURN_IF_ERROR(transaction.Get("hot", &value).status());
+        EXPECT_THAT(Write("hot", "x"), IsOk());
+        transaction.Put("mine", "x");
+        return absl::OkStatus();
+      },
+      3);
+  EXPECT_TRUE(IsConflict(conflict.status()));
+  EXPECT_EQ(runs, 3);
+  EXPECT_THAT(store_->Run([](Transaction& transaction) -> absl::Status {
+    transaction.Put("mine", "x");
+    return base::Error(absl::StatusCode::kNotFound, "NOBODY", "there is nobody");
+  }),
+              Fails(absl::StatusCode::kNotFound, "NOBODY"));
+  EXPECT_EQ(Read("mine"), absl::nullopt);
+}
+
+// ---- the order
+// -----------------------------------------------------------------------------------------------------
+
+TEST_P(StoreConformanceTest, PositionsAreDenseAndInCommitOrder) {
+  constexpr int kThreads = 4, kEach = 25;
+  std::mutex mutex;
+  std::vector<uint64_t> in_order_of_done;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        auto transaction = store_->Begin();
+        transaction->PutStamped("st", absl::StrCat("/", t), "x");
+        transaction->Append(std::make_unique<Entry>());
+        store_->Commit(std::move(transaction), [&](absl::StatusOr<CommitResult> result) {
+          std::lock_guard<std::mutex> lock(mutex);
+          ASSERT_THAT(result, IsOk());
+          EXPECT_GT(result->horizon, result->entry->position);
+          in_order_of_done.push_back(result->entry->position);
+        });
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_THAT(Write("end", ""), IsOk());  // behind all of them
+  ASSERT_EQ(in_order_of_done.size(), kThreads * kEach);
+  for (uint64_t i = 0; i < in_order_of_done.size(); ++i) EXPECT_EQ(in_order_of_done[i], i);
+  EXPECT_EQ(store_->horizon(), kThreads * kEach);
+}
+
+TEST_P(StoreConformanceTest, AStampedKeyHoldsThePosition) {
+  ASSERT_THAT(Write("aa", "0", true), IsOk());
+  auto transaction = store_->Begin();
+  transaction->PutStamped("ev/", "/tail", "value");
+  transaction->Append(std::make_unique<Entry>());
+  const auto result = store_->CommitAndWait(std::move(transaction));
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->entry->position, 1u);
+  std::string key = "ev/";
+  base::AppendU64(1, &key);
+  EXPECT_EQ(Read(key + "/tail"), "value");
+}
+
+TEST_P(StoreConformanceTest, AStampWithoutAnEntryIsRefused) {
+  auto transaction = store_->Begin();
+  transaction->PutStamped("ev/", "", "value");
+  transaction->Put("aa", "x");
+  EXPECT_THAT(store_->CommitAndWait(std::move(transaction)),
+              Fails(absl::StatusCode::kInvalidArgument, "STAMP_WITHOUT_ENTRY"));
+  EXPECT_EQ(Read("aa"), absl::nullopt);
+}
+
+TEST_P(StoreConformanceTest, AScanOverStampedRowsConflictsWithANewOne) {
+  auto reader = store_->Begin();
+  EXPECT_EQ(RowsOf(*reader, "ev", "ew"), "");
+  reader->Put("aa", "x");
+  auto writer = store_->Begin();
+  writer->PutStamped("ev", "", "x");
+  writer->Append(std::make_unique<Entry>());
+  ASSERT_THAT(store_->CommitAndWait(std::move(writer)), IsOk());
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(reader)).status()));
+}
+
+// ---- hooks and followers
+// -------------------------------------------------------------------------------------------
+
+TEST_P(StoreConformanceTest, AHooksRowsAreInTheSameBatch) {
+  RecordingHook hook;
+  store_->AddHook(&hook);
+  ASSERT_THAT(Write("aa1", "x", true), IsOk());
+  ASSERT_THAT(Write("aa2", "x", false), IsOk());  // no entry, no record
+  ASSERT_THAT(Write("aa3", "x", true), IsOk());
+  EXPECT_EQ(Rows("log/", "log0"), "log/000000=record log/000001=record");
+  EXPECT_EQ(hook.succeeded, 2);
+  Reopen();
+  EXPECT_EQ(Rows("log/", "log0"), "log/000000=record log/000001=record");
+}
+
+TEST_P(StoreConformanceTest, AFailedHookChangesNothing) {
+  RecordingHook hook;
+  store_->AddHook(&hook);
+  ASSERT_THAT(Write("aa1", "x", true), IsOk());
+  hook.fail = true;
+  EXPECT_THAT(Write("aa2", "x", true), Fails(absl::StatusCode::kInternal, "HOOK"));
+  EXPECT_EQ(hook.failed, 1);
+  EXPECT_EQ(store_->horizon(), 1u);
+  EXPECT_EQ(Read("aa2"), absl::nullopt);
+  hook.fail = false;
+  const auto next = Write("aa3", "x", true);
+  ASSERT_THAT(next, IsOk());
+  EXPECT_EQ(next->entry->position, 1u);  // the refused one has used no position
+}
+
+TEST_P(StoreConformanceTest, AHookRefusesOneTransactionAlone) {
+  RecordingHook counts, refuses;
+  store_->AddHook(&counts);
+  store_->AddHook(&refuses);
+  refuses.refuse = true;
+  EXPECT_THAT(Write("aa1", "x", true), Fails(absl::StatusCode::kResourceExhausted, "QUOTA"));
+  EXPECT_EQ(counts.admitted, 0);  // taken back
+  EXPECT_THAT(Write("aa2", "x", false), IsOk());
+  EXPECT_EQ(Rows("aa", "ab"), "aa2=x");
+  EXPECT_EQ(store_->horizon(), 0u);
+}
+
+TEST_P(StoreConformanceTest, AHooksRowsConflictWithThoseWhoReadThem) {
+  RecordingHook hook;
+  store_->AddHook(&hook);
+  auto reader = store_->Begin();
+  std::string value;
+  EXPECT_FALSE(*reader->Get("log/000000", &value));
+  reader->Put("aa", "x");
+  ASSERT_THAT(Write("ab", "x", true), IsOk());
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(reader)).status()));
+}
+
+TEST_P(StoreConformanceTest, FollowersSeeCommittedRowsBeforeTheCallersHear) {
+  RecordingFollower follower;
+  store_->AddFollower("aa", &follower);
+  auto transaction = store_->Begin();
+  transaction->Put("aa2", "x");
+  transaction->Put("aa1", "y");
+  transaction->Put("ab1", "z");
+  transaction->Append(std::make_unique<Entry>());
+  std::promise<std::pair<std::string, uint64_t>> when_done;
+  store_->Commit(std::move(transaction), [&](absl::StatusOr<CommitResult> result) {
+    EXPECT_THAT(result, IsOk());
+    std::lock_guard<std::mutex> lock(follower.mutex);
+    when_done.set_value({follower.seen, follower.horizon});
+  });
+  const auto [seen_when_done, horizon_when_done] = when_done.get_future().get();
+  ASSERT_THAT(Write("aa3", "later", true), IsOk());
+  EXPECT_EQ(seen_when_done, "0:aa1=y 0:aa2=x ");
+  EXPECT_EQ(horizon_when_done, 1u);
+  auto deleter = store_->Begin();
+  deleter->Delete("aa1");
+  ASSERT_THAT(store_->CommitAndWait(std::move(deleter)), IsOk());
+  EXPECT_EQ(follower.seen, "0:aa1=y 0:aa2=x 1:aa3=later 2:aa1- ");
+}
+
+TEST_P(StoreConformanceTest, AFollowerSeesNothingOfARefusedTransaction) {
+  RecordingHook hook;
+  RecordingFollower follower;
+  store_->AddHook(&hook);
+  store_->AddFollower("aa", &follower);
+  hook.fail = true;
+  EXPECT_FALSE(Write("aa1", "x", true).ok());
+  EXPECT_EQ(follower.seen, "");
+}
+
+// ---- large and lasting
+// ---------------------------------------------------------------------------------------------
+
+TEST_P(StoreConformanceTest, ALargeTransactionIsAtomicAndOrderedWithSmallOnes) {
+  RecordingHook hook;
+  store_->AddHook(&hook);
+  ASSERT_THAT(Write("ab00000007", "before", true), IsOk());
+  const std::string value(600, 'v');
+  constexpr int kRows = 20000;
+  for (int round = 0; round < 2; ++round) {  // the second goes over the first
+    auto large = store_->Begin();
+    for (int i = 0; i < kRows; ++i) {
+      large->Put(absl::StrFormat("aa%08d", i), value);
+      large->Put(absl::StrFormat("ab%08d", (i * 7919) % kRows), absl::StrCat("large", round));
+    }
+    large->Delete("ab00000009");
+    large->PutStamped("ev", "", "stamped");
+    large->Append(std::make_unique<Entry>());
+    absl::StatusOr<CommitResult> large_result;
+    store_->Commit(std::move(large),
+                   [&](absl::StatusOr<CommitResult> r) { large_result = std::move(r); });
+    const auto small = Write("ab00000008", absl::StrCat("after", round), true);
+    ASSERT_THAT(small, IsOk());
+    ASSERT_THAT(large_result, IsOk());
+    EXPECT_EQ(large_result->entry->position, 1 + 2 * round);
+    EXPECT_EQ(small->entry->position, 2 + 2 * round);
+    EXPECT_EQ(Read("ab00000007"), absl::StrCat("large", round));
+    EXPECT_EQ(Read("ab00000008"), absl::StrCat("after", round));
+    EXPECT_EQ(Read("ab00000009"), absl::nullopt);
+  }
+  Reopen();
+  int rows = 0;
+  auto snapshot = store_->Snapshot();
+  ASSERT_THAT((*snapshot)->Scan("aa", "ab",
+                                [&](absl::string_view, absl::string_view v) {
+                                  rows += v == value;
+                                  return true;
+                                }),
+              IsOk());
+  EXPECT_EQ(rows, kRows);
+  EXPECT_EQ(Read("ab00000008"), "after1");
+  EXPECT_EQ(Rows("log/", "log0"),
+            "log/000000=record log/000001=record log/000002=record log/000003=record "
+            "log/000004=record");
+  EXPECT_EQ(store_->horizon(), 5u);
+}
+
+TEST_P(StoreConformanceTest, ALargeTransactionConflictsLikeASmallOne) {
+  ASSERT_THAT(Write("aa00000001", "x"), IsOk());
+  auto point = store_->Begin(), scan = store_->Begin();
+  std::string value;
+  ASSERT_THAT(point->Get("aa00000001", &value), IsOk());
+  EXPECT_EQ(RowsOf(*scan, "aa00000003", "aa00000005"), "");
+  point->Put("p", "x");
+  scan->Put("s", "x");
+  auto large = store_->Begin();
+  for (int i = 0; i < 10000; ++i) large->Put(absl::StrFormat("aa%08d", i), std::string(600, 'v'));
+  ASSERT_THAT(store_->CommitAndWait(std::move(large)), IsOk());
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(point)).status()));
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(scan)).status()));
+}
+
+TEST_P(StoreConformanceTest, ReopeningKeepsEverythingAcknowledged) {
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_THAT(Write(absl::StrFormat("aa%02d", i), absl::StrCat(i), i % 2 == 0), IsOk());
+    if (i % 20 == 19) Reopen();
+  }
+  Reopen();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(Read(absl::StrFormat("aa%02d", i)), absl::StrCat(i));
+  EXPECT_EQ(store_->horizon(), 25u);
+  EXPECT_EQ(Write("ab", "", true)->entry->position, 25u);
+}
+
+TEST_P(StoreConformanceTest, ClosingFinishesWhatWasHandedIn) {
+  int done = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto transaction = store_->Begin();
+    transaction->Put(absl::StrFormat("aa%02d", i), "x");
+    store_->Commit(std::move(transaction),
+                   [&](absl::StatusOr<CommitResult> result) { done += result.ok(); });
+  }
+  Reopen();
+  EXPECT_EQ(done, 20);
+  EXPECT_EQ(Read("aa19"), "x");
+}
+
+TEST_P(StoreConformanceTest, ASequenceGivesEachNumberOnceAcrossThreadsAndRestarts) {
+  std::mutex mutex;
+  std::set<uint64_t> given;
+  for (int life = 0; life < 2; ++life) {
+    Sequence sequence(store_.get(), "seq/people", 16);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&] {
+        for (int i = 0; i < 25; ++i) {
+          const auto number = sequence.Next();
+          ASSERT_THAT(number, IsOk());
+          std::lock_guard<std::mutex> lock(mutex);
+          EXPECT_TRUE(given.insert(*number).second);
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    if (life == 0) EXPECT_EQ(*given.rbegin(), 100u);  // dense
+    const auto window = sequence.Take(1000);
+    ASSERT_THAT(window, IsOk());
+    for (uint64_t i = 0; i < 1000; ++i) EXPECT_TRUE(given.insert(*window + i).second);
+    Reopen();
+  }
+}
+
+TEST_P(StoreConformanceTest, StatisticsCount) {
+  ASSERT_THAT(Write("aa", "x", true), IsOk());
+  auto late = store_->Begin();
+  std::string value;
+  ASSERT_THAT(late->Get("aa", &value), IsOk());
+  ASSERT_THAT(Write("aa", "y", true), IsOk());
+  EXPECT_FALSE(store_->CommitAndWait(std::move(late)).ok());
+  const StoreStatistics statistics = store_->Statistics();
+  EXPECT_EQ(statistics.commits, 2u);
+  EXPECT_EQ(statistics.conflicts, 1u);
+  EXPECT_EQ(statistics.groups, 2u);
+  EXPECT_EQ(statistics.horizon, 2u);
+  EXPECT_EQ(store_->state(), StoreState::kWritable);
+}
+
+}  // namespace
+}  // namespace egov::storage
