@@ -83,18 +83,6 @@ absl::Duration AccuracyOf(const TS_ACCURACY* accuracy) {
          absl::Microseconds(number(TS_ACCURACY_get_micros(accuracy)));
 }
 
-// The one signer's certificate, from the token or from `others`.
-absl::StatusOr<Certificate> SignerOf(PKCS7* token, STACK_OF(X509) * others) {
-  if (!PKCS7_type_is_signed(token)) return Bad("its token is not signed data");
-  SignersPtr signers(PKCS7_get0_signers(token, others, 0));
-  if (signers == nullptr || sk_X509_num(signers.get()) != 1) {
-    return Unauthenticated("UNKNOWN_ISSUER", "the authority's certificate is not at hand");
-  }
-  X509* x509 = sk_X509_value(signers.get(), 0);
-  X509_up_ref(x509);
-  return Access::Wrap(internal::X509Ptr(x509));
-}
-
 absl::StatusOr<std::vector<Certificate>> CertificatesOf(PKCS7* token) {
   std::vector<Certificate> certificates;
   const STACK_OF(X509)* held = token->d.sign == nullptr ? nullptr : token->d.sign->cert;
@@ -105,6 +93,18 @@ absl::StatusOr<std::vector<Certificate>> CertificatesOf(PKCS7* token) {
     if (certificate.ok()) certificates.push_back(*std::move(certificate));
   }
   return certificates;
+}
+
+// The one signer's certificate, from the token or from `others`; both are among `candidates`.
+absl::StatusOr<Certificate> SignerOf(PKCS7* token, STACK_OF(X509) * others,
+                                     const std::vector<Certificate>& candidates) {
+  SignersPtr signers(PKCS7_get0_signers(token, others, 0));
+  if (signers != nullptr && sk_X509_num(signers.get()) == 1) {
+    for (const Certificate& candidate : candidates) {
+      if (Access::Cert(candidate) == sk_X509_value(signers.get(), 0)) return candidate;
+    }
+  }
+  return Unauthenticated("UNKNOWN_ISSUER", "the authority's certificate is not at hand");
 }
 
 // CMS signature and ESSCertID(V2), both by OpenSSL; the chain was judged before, so here its own
@@ -236,7 +236,7 @@ absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
   EGOV_ASSIGN_OR_RETURN(std::vector<Certificate> candidates, CertificatesOf(token.get()));
   candidates.insert(candidates.end(), others.begin(), others.end());
   const internal::X509StackPtr given = internal::StackOf(others);
-  EGOV_ASSIGN_OR_RETURN(Certificate signer, SignerOf(token.get(), given.get()));
+  EGOV_ASSIGN_OR_RETURN(Certificate signer, SignerOf(token.get(), given.get(), candidates));
   // At genTime: a stamp outlives the certificate that made it.
   EGOV_ASSIGN_OR_RETURN(const std::vector<Certificate> chain,
                         trust.Verify(signer, candidates, Purpose::kTimeStamp, time));

@@ -1,4 +1,5 @@
 // The granting side of timestamp.h.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -82,6 +83,8 @@ absl::StatusOr<TimeStampAuthority> TimeStampAuthority::Create(
     return base::Error(absl::StatusCode::kInvalidArgument, "BAD_ACCURACY", "no such accuracy")
         .Field("accuracy");
   }
+  // OpenSSL adds the signer's own certificate by itself; twice it would only make tokens longer.
+  chain.erase(std::remove(chain.begin(), chain.end(), certificate), chain.end());
   internal::X509StackPtr stack = internal::StackOf(chain);
   return TimeStampAuthority(std::unique_ptr<Impl>(
       new Impl{std::move(options), std::move(certificate), std::move(key), std::move(stack),

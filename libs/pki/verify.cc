@@ -139,12 +139,22 @@ absl::StatusOr<std::vector<Certificate>> ChainVerifier::Verify(const Certificate
   X509_STORE_CTX_set_time(context.get(), 0, absl::ToTimeT(at));
   if (X509_verify_cert(context.get()) != 1) return ChainError(context.get());
 
+  // OpenSSL's chain holds the very objects it was given; parsing them anew would cost more than the
+  // check.
+  const auto known = [&](const X509* x509) -> absl::StatusOr<Certificate> {
+    if (Access::Cert(leaf) == x509) return leaf;
+    for (const Certificate& other : others) {
+      if (Access::Cert(other) == x509) return other;
+    }
+    for (const Certificate& anchor : impl_->anchors) {
+      if (Access::Cert(anchor) == x509) return anchor;
+    }
+    return Certificate::FromDer(internal::ToDer(i2d_X509, x509));
+  };
   std::vector<Certificate> chain;
   const STACK_OF(X509)* found = X509_STORE_CTX_get0_chain(context.get());
   for (int i = 0; i < sk_X509_num(found); ++i) {
-    X509* x509 = sk_X509_value(found, i);
-    X509_up_ref(x509);
-    EGOV_ASSIGN_OR_RETURN(Certificate certificate, Access::Wrap(internal::X509Ptr(x509)));
+    EGOV_ASSIGN_OR_RETURN(Certificate certificate, known(sk_X509_value(found, i)));
     if (i > 0) EGOV_RETURN_IF_ERROR(certificate.CheckPurpose(Purpose::kAuthority));
     chain.push_back(std::move(certificate));
   }
