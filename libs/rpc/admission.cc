@@ -100,7 +100,7 @@ absl::Status Admission::Refusal(int64_t wait_nanos) {
   const absl::Duration least = std::max(options_.retry_after, absl::Nanoseconds(wait_nanos));
   return base::Error(absl::StatusCode::kResourceExhausted, "OVERLOADED",
                      "The service has as much work as it can do; ask again later")
-      .RetryAfter(least * (1 + spread));
+      .RetryAfter(absl::Ceil(least * (1 + spread), absl::Milliseconds(1)));
 }
 
 }  // namespace egov::rpc

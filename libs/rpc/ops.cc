@@ -1,9 +1,15 @@
 #include "libs/rpc/ops.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
@@ -50,7 +56,18 @@ class CivetOps final : public OpsServer {
   CivetOps(const Readiness& readiness, const Metrics& metrics)
       : readiness_(readiness), metrics_(metrics) {}
   ~CivetOps() override {
-    if (context_ != nullptr) mg_stop(context_);
+    if (context_ == nullptr) return;
+    // civetweb looks at its stop flag when a connection comes, else every two seconds.
+    std::atomic<bool> stopped{false};
+    std::thread knocker([this, &stopped] {
+      while (!stopped) {
+        Knock();
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+    mg_stop(context_);
+    stopped = true;
+    knocker.join();
   }
 
   absl::Status Listen(const std::string& address) {
@@ -71,12 +88,26 @@ class CivetOps final : public OpsServer {
           .Expected("host:port, free");
     }
     port_ = ports[0].port;
+    host_ = address.substr(0, address.rfind(':'));
     return absl::OkStatus();
   }
 
   int port() const override { return port_; }
 
  private:
+  void Knock() const {
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port_));
+    if (inet_pton(AF_INET, host_.c_str(), &to.sin_addr) != 1 || to.sin_addr.s_addr == INADDR_ANY) {
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    (void)connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+    close(fd);
+  }
+
   static int Answer(mg_connection* connection) {
     const mg_request_info* request = mg_get_request_info(connection);
     const auto* self = static_cast<const CivetOps*>(request->user_data);
@@ -114,6 +145,7 @@ class CivetOps final : public OpsServer {
   const Readiness& readiness_;
   const Metrics& metrics_;
   mg_context* context_ = nullptr;
+  std::string host_;
   int port_ = 0;
 };
 
