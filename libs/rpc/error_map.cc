@@ -123,11 +123,11 @@ grpc::Status ToGrpc(const absl::Status& status, absl::string_view service) {
   return grpc::Status(static_cast<grpc::StatusCode>(code), text, out.SerializeAsString());
 }
 
-absl::Status FromGrpc(const grpc::Status& status) {
+absl::Status FromGrpc(const grpc::Status& status, bool cancelled_by_us) {
   if (status.ok()) return absl::OkStatus();
   const int number = static_cast<int>(status.error_code());
-  const auto code = number >= 1 && number <= 16 ? static_cast<absl::StatusCode>(number)
-                                                : absl::StatusCode::kUnknown;
+  auto code = number >= 1 && number <= 16 ? static_cast<absl::StatusCode>(number)
+                                          : absl::StatusCode::kUnknown;
   base::ErrorDetail detail;
   google::rpc::Status in;
   // Details that name another code than the status itself were not made together with it.
@@ -155,7 +155,13 @@ absl::Status FromGrpc(const grpc::Status& status) {
       }
     }
   }
-  if (detail.reason.empty()) detail.reason = ReasonOfCode(code);
+  if (detail.reason.empty()) {
+    detail.reason = ReasonOfCode(code);
+    if (code == absl::StatusCode::kCancelled && !cancelled_by_us) {
+      code = absl::StatusCode::kUnavailable;
+      detail.reason = "SERVER_WENT_AWAY";
+    }
+  }
   return base::WithDetail(absl::Status(code, status.error_message()), detail);
 }
 

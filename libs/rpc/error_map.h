@@ -33,7 +33,11 @@ grpc::Status ToGrpc(const absl::Status& status, absl::string_view service);
 // The way back, on the client: the text and base::ErrorDetail as the server made them. An error
 // without an ErrorInfo (made by gRPC itself or by something between) gets a reason by its code:
 // UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNIMPLEMENTED, else TRANSPORT.
-absl::Status FromGrpc(const grpc::Status& status);
+//
+// CANCELLED without an ErrorInfo becomes UNAVAILABLE / SERVER_WENT_AWAY unless the caller says that
+// it cancelled the call itself: it is what gRPC 1.51 answers to a call that reaches a server in the
+// moment of its shutdown, before any handler saw it, and it is to be retried likewise.
+absl::Status FromGrpc(const grpc::Status& status, bool cancelled_by_us = false);
 
 }  // namespace egov::rpc
 

@@ -123,6 +123,15 @@ TEST(ErrorMapTest, ErrorsOfTheTransportGetAReasonByTheirCode) {
               Fails(absl::StatusCode::kNotFound, "TRANSPORT"));
 }
 
+TEST(ErrorMapTest, ACallThatNobodyCancelledIsOneToRetry) {
+  const grpc::Status bare(grpc::StatusCode::CANCELLED, "CANCELLED");
+  EXPECT_THAT(FromGrpc(bare), Fails(absl::StatusCode::kUnavailable, "SERVER_WENT_AWAY"));
+  EXPECT_THAT(FromGrpc(bare, /*cancelled_by_us=*/true),
+              Fails(absl::StatusCode::kCancelled, "CANCELLED"));
+  const auto said = base::Error(absl::StatusCode::kCancelled, "WITHDRAWN", "x").status();
+  EXPECT_THAT(FromGrpc(ToGrpc(said, "x")), Fails(absl::StatusCode::kCancelled, "WITHDRAWN"));
+}
+
 TEST(ErrorMapTest, DetailsOfAnotherCodeAreNotBelieved) {
   const grpc::Status wire = ToGrpc(base::Error(absl::StatusCode::kNotFound, "GONE", "x"), "x");
   EXPECT_THAT(FromGrpc(grpc::Status(grpc::StatusCode::UNAVAILABLE, "x", wire.error_details())),
