@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -54,8 +55,8 @@ class Engine {
 
   // Writes the buffers, later ones over earlier ones, all or nothing; durable when it returns OK.
   // `head` is in them. `bulk`: there is much, and most of it is new.
-  virtual absl::Status Write(absl::Span<WriteBuffer* const> buffers, const Head& head,
-                             bool bulk) = 0;
+  virtual absl::Status Write(absl::Span<WriteBuffer* const> buffers, const Head& head, bool bulk,
+                             absl::FunctionRef<void()> before_visible) = 0;
 
   // Makes a store writable again after DISK_FULL.
   virtual absl::Status Recover() = 0;

@@ -194,13 +194,17 @@ std::vector<OptimisticStore::Waiting> OptimisticStore::TakeGroup() {
   queue_filled_.wait_for(lock, std::chrono::milliseconds(250),
                          [this] { return stopping_ || !queue_.empty(); });
   while (!queue_.empty() && group.size() < kLargestGroup) {
-    const bool bulk = queue_.front().transaction->buffer.bytes() > options_.bulk_bytes;
+    const bool bulk = IsBulk(*queue_.front().transaction);
     if (bulk && !group.empty()) break;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
     if (bulk) break;  // a group of its own: it is written in another way
   }
   return group;
+}
+
+bool OptimisticStore::IsBulk(const OptimisticTransaction& transaction) const {
+  return transaction.buffer.bytes() > options_.bulk_bytes;
 }
 
 absl::Status OptimisticStore::CheckClass(CommitClass commit_class) const {
@@ -252,7 +256,10 @@ absl::Status OptimisticStore::Accept(OptimisticTransaction& transaction, uint64_
     transaction.entry->position = position;
     transaction.buffer.Stamp(position);
   }
-  conflicts_.Written(transaction.buffer);
+  // At once, for those after it in the group. A bulk commit is alone in its group, and writes its
+  // files for long before any of it can be read: it is marked then, or it would refuse readers all
+  // the while.
+  if (!IsBulk(transaction)) conflicts_.Written(transaction.buffer);
   return absl::OkStatus();
 }
 
@@ -270,16 +277,18 @@ absl::Status OptimisticStore::Flush(std::vector<Waiting>& group,
     WriteBuffer& buffer = waiting.transaction->buffer;
     if (!waiting.outcome.ok() || buffer.empty()) continue;
     buffers.push_back(&buffer);
-    bulk |= buffer.bytes() > options_.bulk_bytes;
+    bulk |= IsBulk(*waiting.transaction);
   }
   const uint64_t first = head_.horizon;
   const Head next{head_.horizon + entries.size(), head_.group + 1};
   if (!buffers.empty() || !entries.empty()) {
     hook_rows.Put(HeadKey(), EncodeHead(next));
     buffers.push_back(&hook_rows);
-    conflicts_.Written(hook_rows);
     const auto start = std::chrono::steady_clock::now();
-    const absl::Status status = engine_->Write(buffers, next, bulk);
+    const absl::Status status = engine_->Write(buffers, next, bulk, [&] {
+      if (bulk) conflicts_.Written(*buffers[0]);
+      conflicts_.Written(hook_rows);
+    });
     flush_nanos_.fetch_add((std::chrono::steady_clock::now() - start).count(),
                            std::memory_order_relaxed);
     if (status.code() == absl::StatusCode::kResourceExhausted) {

@@ -73,6 +73,7 @@ class OptimisticStore final : public Store {
   void CommitGroup(std::vector<Waiting>& group);
   absl::Status Accept(OptimisticTransaction& transaction, uint64_t position);
   absl::Status Admit(const Entry& entry);
+  bool IsBulk(const OptimisticTransaction& transaction) const;
   absl::Status CheckClass(CommitClass commit_class) const;
   absl::Status Flush(std::vector<Waiting>& group, const std::vector<Entry*>& entries);
   void TellFollowers(std::vector<Waiting>& group, WriteBuffer& hook_rows, uint64_t first);

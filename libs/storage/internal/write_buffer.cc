@@ -11,10 +11,12 @@ namespace {
 constexpr size_t kFirstChunk = 1024;
 constexpr size_t kLargestChunk = 1 << 20;
 
-// Bytes 2 to 9 as a number: orders nearly all keys of a lane without touching their memory.
-uint64_t Head(absl::string_view key) {
+// Eight bytes from `from` on as a number: orders nearly all keys without touching their memory
+// again.
+uint64_t Head(absl::string_view key, size_t from) {
+  if (key.size() >= from + 8) return base::ReadU64(key.substr(from));
   uint64_t head = 0;
-  for (size_t i = 2; i < 10; ++i) {
+  for (size_t i = from; i < from + 8; ++i) {
     head = head << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
   }
   return head;
@@ -28,52 +30,75 @@ size_t Lane::LowerBound(absl::string_view key) const {
          items_.begin();
 }
 
-Item* Lane::Find(absl::string_view key) {
-  if (!ascending_) {
-    const auto found = index_.find(key);
-    return found == index_.end() ? nullptr : &items_[found->second];
+const Item* Lane::Find(absl::string_view key) {
+  if (ascending_) {
+    const size_t at = LowerBound(key);
+    return at < items_.size() && items_[at].key() == key ? &items_[at] : nullptr;
   }
-  if (items_.empty()) return nullptr;
-  const int order = items_.back().key().compare(key);
-  if (order <= 0) return order == 0 ? &items_.back() : nullptr;  // an append, the usual case
-  const size_t at = LowerBound(key);
-  return items_[at].key() == key ? &items_[at] : nullptr;
+  for (; indexed_ < items_.size(); ++indexed_) {
+    index_[items_[indexed_].key()] = static_cast<uint32_t>(indexed_);
+  }
+  const auto found = index_.find(key);
+  return found == index_.end() ? nullptr : &items_[found->second];
 }
 
-void Lane::Insert(const Item& item) {
-  if (ascending_ && (items_.empty() || items_.back().key() < item.key())) {
+void Lane::Write(const Item& item) {
+  if (!ascending_ || items_.empty()) {
     items_.push_back(item);
     return;
   }
-  if (ascending_ && items_.size() < kSmall) {
-    items_.insert(items_.begin() + LowerBound(item.key()), item);
-    return;
-  }
-  if (ascending_) {
+  const int order = items_.back().key().compare(item.key());
+  if (order < 0) {
+    items_.push_back(item);
+  } else if (order == 0) {
+    items_.back() = item;
+  } else if (items_.size() < kSmall) {
+    const size_t at = LowerBound(item.key());
+    if (items_[at].key() == item.key()) {
+      items_[at] = item;
+    } else {
+      items_.insert(items_.begin() + at, item);
+    }
+  } else {
     ascending_ = false;
-    index_.reserve(4 * items_.size());
-    for (uint32_t i = 0; i < items_.size(); ++i) index_.emplace(items_[i].key(), i);
+    items_.push_back(item);
   }
-  index_.emplace(item.key(), static_cast<uint32_t>(items_.size()));
-  items_.push_back(item);
 }
 
 const std::vector<Item>& Lane::Sorted() {
   if (ascending_) return items_;
+  // Keys of one table have much in common at their front: compare what comes after.
+  const absl::string_view first = items_[0].key();
+  size_t common = first.size();
+  for (const Item& item : items_) {
+    const absl::string_view key = item.key();
+    common = std::min(common, key.size());
+    while (key.substr(0, common) != first.substr(0, common)) --common;
+  }
   struct Place {
     uint64_t head;
     uint32_t at;
   };
   std::vector<Place> places(items_.size());
-  for (uint32_t i = 0; i < items_.size(); ++i) places[i] = {Head(items_[i].key()), i};
+  for (uint32_t i = 0; i < items_.size(); ++i) places[i] = {Head(items_[i].key(), common), i};
   std::sort(places.begin(), places.end(), [this](const Place& a, const Place& b) {
     if (a.head != b.head) return a.head < b.head;
-    return items_[a.at].key() < items_[b.at].key();
+    const int order = items_[a.at].key().compare(items_[b.at].key());
+    return order != 0 ? order < 0 : a.at < b.at;
   });
-  std::vector<Item> sorted(items_.size());
-  for (size_t i = 0; i < places.size(); ++i) sorted[i] = items_[places[i].at];
+  std::vector<Item> sorted;
+  sorted.reserve(items_.size());
+  for (const Place& place : places) {
+    const Item& item = items_[place.at];
+    if (!sorted.empty() && sorted.back().key() == item.key()) {
+      sorted.back() = item;  // written again later
+    } else {
+      sorted.push_back(item);
+    }
+  }
   items_ = std::move(sorted);
   index_.clear();
+  indexed_ = 0;
   ascending_ = true;
   return items_;
 }
@@ -121,23 +146,16 @@ Lane* WriteBuffer::LaneFor(uint16_t id) {
 }
 
 void WriteBuffer::Write(absl::string_view key, const absl::string_view* value) {
-  Lane* const lane = LaneFor(LaneOf(key));
-  Item fresh;
-  Item* item = lane->Find(key);
-  const bool is_new = item == nullptr;
-  if (is_new) {
-    const absl::string_view kept = Keep(key);
-    fresh.key_data = kept.data();
-    fresh.key_size = static_cast<uint32_t>(kept.size());
-    item = &fresh;
-    bytes_ += key.size();
-  }
-  item->deleted = value == nullptr;
+  const absl::string_view kept_key = Keep(key);
   const absl::string_view kept = value == nullptr ? absl::string_view() : Keep(*value);
-  item->value_data = kept.data();
-  item->value_size = static_cast<uint32_t>(kept.size());
-  bytes_ += kept.size();
-  if (is_new) lane->Insert(fresh);
+  Item item;
+  item.key_data = kept_key.data();
+  item.key_size = static_cast<uint32_t>(kept_key.size());
+  item.value_data = kept.data();
+  item.value_size = static_cast<uint32_t>(kept.size());
+  item.deleted = value == nullptr;
+  bytes_ += kept_key.size() + kept.size();
+  LaneFor(LaneOf(key))->Write(item);
 }
 
 void WriteBuffer::PutStamped(absl::string_view prefix, absl::string_view suffix,

@@ -27,33 +27,34 @@ struct Item {
 };
 
 // The rows of one table (all keys with the same two first bytes). A bulk load writes several tables
-// in turn, each mostly in ascending order: kept apart, an ascending lane needs neither a tree nor a
-// hash nor a sort.
+// in turn, some in ascending order: kept apart, an ascending lane needs neither a sort nor a hash.
+// One that is not ascending is sorted once, at commit, and hashed only when somebody reads from it.
 class Lane {
  public:
   explicit Lane(uint16_t id) : id_(id) {}
   uint16_t id() const { return id_; }
-  size_t size() const { return items_.size(); }
 
-  // The item of `key`, or null. Valid until the next insertion.
-  Item* Find(absl::string_view key);
-  // `key` must not be there; its bytes stay the arena's.
-  void Insert(const Item& item);
+  // The item of `key`, or null. Valid until the next Write.
+  const Item* Find(absl::string_view key);
 
-  // The items in ascending order. Sorts when that is needed: cheap when asked again without a
-  // change between.
+  // Adds the item, or replaces that of the same key.
+  void Write(const Item& item);
+
+  // The items in ascending order. Sorts when that is needed: cheap when asked again without a Write
+  // between.
   const std::vector<Item>& Sorted();
 
  private:
-  // Up to here an insertion in the middle moves the tail, which is cheaper than a hash.
+  // Up to here an insertion in the middle moves the tail, which is cheaper than a sort later.
   static constexpr size_t kSmall = 64;
 
   size_t LowerBound(absl::string_view key) const;
 
   uint16_t id_;
-  bool ascending_ = true;  // items_ is in order and there is no index
+  bool ascending_ = true;  // items_ is in order, each key once; else a key's last item counts
   std::vector<Item> items_;
-  absl::flat_hash_map<absl::string_view, uint32_t> index_;  // when !ascending_
+  absl::flat_hash_map<absl::string_view, uint32_t> index_;  // of the first indexed_ items
+  size_t indexed_ = 0;                                      // 0 when ascending_
 };
 
 // Not thread safe.

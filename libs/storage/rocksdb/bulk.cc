@@ -43,7 +43,8 @@ absl::Status RocksDbEngine::WriteFile(const std::vector<Item>& items, const std:
   return FromRocksDb(status);
 }
 
-absl::Status RocksDbEngine::Ingest(absl::Span<WriteBuffer* const> buffers) {
+absl::Status RocksDbEngine::Ingest(absl::Span<WriteBuffer* const> buffers,
+                                   absl::FunctionRef<void()> before_visible) {
   // One file for each table: they do not overlap, and a table whose keys only grow goes straight to
   // the last level.
   std::map<uint16_t, std::vector<Lane*>> tables;
@@ -59,6 +60,7 @@ absl::Status RocksDbEngine::Ingest(absl::Span<WriteBuffer* const> buffers) {
     if (!status.ok()) break;
   }
   if (status.ok()) {
+    before_visible();
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.write_global_seqno = false;

@@ -103,6 +103,8 @@ rocksdb::Options TunedOptions(uint64_t block_cache_bytes, rocksdb::Env* env) {
   options.max_write_buffer_number = 3;
   options.max_total_wal_size = 128 << 20;
   options.max_background_jobs = 2;
+  // A bulk load leaves one small file for each window and index: merge more of them at a time.
+  options.level0_file_num_compaction_trigger = 8;
   options.bytes_per_sync = 1 << 20;
   options.compression = rocksdb::kLZ4Compression;
   // A flush holds rows of all tables; cut by table on the way down, so that a busy table does not
@@ -279,8 +281,13 @@ absl::StatusOr<std::unique_ptr<Engine::View>> RocksDbEngine::Snapshot() {
 }
 
 absl::Status RocksDbEngine::Write(absl::Span<WriteBuffer* const> buffers, const Head& head,
-                                  bool bulk) {
-  EGOV_RETURN_IF_ERROR(bulk ? Ingest(buffers) : WriteBatch(buffers));
+                                  bool bulk, absl::FunctionRef<void()> before_visible) {
+  if (bulk) {
+    EGOV_RETURN_IF_ERROR(Ingest(buffers, before_visible));
+  } else {
+    before_visible();
+    EGOV_RETURN_IF_ERROR(WriteBatch(buffers));
+  }
   WriteMark(head.group);
   return absl::OkStatus();
 }

@@ -35,7 +35,8 @@ class RocksDbEngine final : public Engine {
   absl::Status Scan(const View* view, absl::string_view begin, absl::string_view end, bool backward,
                     Visitor visit) override;
   absl::StatusOr<std::unique_ptr<View>> Snapshot() override;
-  absl::Status Write(absl::Span<WriteBuffer* const> buffers, const Head& head, bool bulk) override;
+  absl::Status Write(absl::Span<WriteBuffer* const> buffers, const Head& head, bool bulk,
+                     absl::FunctionRef<void()> before_visible) override;
   absl::Status Recover() override;
   uint64_t FreeBytes() override;
   void AddStatistics(StoreStatistics* statistics) override;
@@ -53,7 +54,8 @@ class RocksDbEngine final : public Engine {
   absl::Status CheckMark();
   void WriteMark(uint64_t group);
   absl::Status WriteBatch(absl::Span<WriteBuffer* const> buffers);
-  absl::Status Ingest(absl::Span<WriteBuffer* const> buffers);
+  absl::Status Ingest(absl::Span<WriteBuffer* const> buffers,
+                      absl::FunctionRef<void()> before_visible);
   absl::Status WriteFile(const std::vector<Item>& items, const std::string& path);
 
   const RocksDbOptions options_;
