@@ -20,8 +20,6 @@ std::unique_ptr<const Contract> Of(const char* method) {
 
 void ReleaseOfAPerson(benchmark::State& state) {
   const auto contract = Of("GetPerson");
-  std::vector<std::string> items = contract->items();
-  if (state.range(0) == 0) items.erase(items.begin() + 1, items.begin() + 3);
   pop::GetPersonResponse full;
   pop::Person* person = full.mutable_person();
   person->mutable_identifier()->set_scheme("ee-isikukood");
