@@ -227,6 +227,18 @@ TEST_F(ServerTest, RevocationListsAreReadAgainWithoutBeingTold) {
   EXPECT_THAT(status, Fails(absl::StatusCode::kUnauthenticated, "CERTIFICATE_REVOKED"));
 }
 
+TEST_F(ServerTest, AClientDoesNotSpeakToARevokedServer) {
+  Start();
+  world_.Revoke({});
+  world_.Rehash();
+  TlsFiles files = caller_;
+  files.crl_directory = world_.CrlDirectory();
+  EXPECT_THAT(Echo(*Connect(files)), IsOk());
+  world_.Revoke({world_.Leaf("server")});
+  world_.Rehash();
+  EXPECT_THAT(Echo(*Connect(files)), Fails(absl::StatusCode::kUnavailable, "UNAVAILABLE"));
+}
+
 TEST_F(ServerTest, AListThatNoAuthoritySignedChangesNothing) {
   world_.Revoke({world_.Leaf("caller")});
   options_.tls.files.crl_directory = world_.CrlDirectory();

@@ -113,6 +113,11 @@ void TlsWorld::Revoke(const std::vector<pki::Certificate>& certificates, size_t 
   Require(rename((path + ".new").c_str(), path.c_str()) == 0, path);
 }
 
+void TlsWorld::Rehash() {
+  const std::string command = absl::StrCat("/usr/bin/openssl rehash ", CrlDirectory());
+  Require(system(command.c_str()) == 0, command);
+}
+
 TlsFiles TlsWorld::Publish(const std::string& name, absl::string_view key_pem,
                            const std::string& chain_pem, const std::vector<size_t>& trusted) {
   const std::string real = absl::StrCat(name, ".", ++version_);

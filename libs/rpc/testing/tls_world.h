@@ -43,6 +43,8 @@ class TlsWorld {
   // CrlDirectory().
   void Revoke(const std::vector<pki::Certificate>& certificates, size_t issuer = 0);
   std::string CrlDirectory();
+  // Gives the lists there the names that OpenSSL looks for (openssl-rehash(1)).
+  void Rehash();
 
   const std::string& directory() const { return directory_; }
 
