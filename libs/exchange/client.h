@@ -82,7 +82,9 @@ class Stream {
  public:
   virtual ~Stream() = default;  // ends the call if it still runs
 
-  // Sends one window of serialized messages (at most 1 MiB each, 16 MiB together); `last`: no other follows.
+  // Sends one window of serialized messages (at most 1 MiB each, 16 MiB together); `last`: no other follows. UNAVAILABLE
+  // STREAM_ENDED when the service has ended the stream: Receive tells why. A second window may be sent while the first is
+  // being answered, not a third.
   virtual absl::Status Send(std::vector<std::string> parts, bool last) = 0;
 
   // The next window of answers, verified. OUT_OF_RANGE END_OF_STREAM when the service has ended the stream in order. A

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
+#include "libs/evidence/log.h"
 #include "libs/exchange/call.h"
 #include "libs/exchange/config.pb.h"
 #include "libs/exchange/service.h"
@@ -44,6 +45,7 @@ class Register {
   virtual ~Register() = default;
 
   virtual storage::Store& store() = 0;  // followers are added before Start
+  virtual evidence::Log& log() = 0;     // record times of positions
   virtual rpc::Metrics& metrics() = 0;
   virtual rpc::Logger& logger() = 0;
 

@@ -100,9 +100,11 @@ class Service {
   }
 
   template <typename Request>
-  static absl::Span<const Request* const> Typed(absl::Span<const Method::Part> parts) {
-    // A generated message has Message as its first and only base: the pointers are the same.
-    return absl::MakeConstSpan(reinterpret_cast<const Request* const*>(parts.data()), parts.size());
+  static std::vector<const Request*> Typed(absl::Span<const Method::Part> parts) {
+    std::vector<const Request*> typed;
+    typed.reserve(parts.size());
+    for (const Method::Part part : parts) typed.push_back(static_cast<const Request*>(part));
+    return typed;
   }
 
   template <typename Response>

@@ -1,0 +1,596 @@
+#include "libs/exchange/pipeline.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/arena.h"
+#include "libs/base/bytes.h"
+#include "libs/base/status.h"
+#include "libs/exchange/rows.pb.h"
+#include "libs/proof/wire.h"
+#include "libs/storage/table.h"
+
+namespace egov::exchange {
+namespace {
+
+using absl::StatusCode;
+using base::Error;
+using egov::exchange::v1::AUTHORITY_OFFICER;
+using egov::exchange::v1::Header;
+using egov::exchange::v1::SHAPE_FEED;
+using egov::exchange::v1::SHAPE_LOAD;
+using egov::exchange::v1::SHAPE_WRITE;
+using google::protobuf::Message;
+
+// A message id is accepted this long after (and, for clocks that differ, before) `issued`.
+constexpr absl::Duration kHeaderLife = absl::Minutes(5);
+constexpr storage::TableId kFirstAnswers = 0x0040;
+constexpr int kAttempts = 16;
+constexpr char kUsageService[] = "egov.disclosure.v1.UsageService";
+constexpr char kOwnData[] = "own-data";
+
+std::string Bytes(const pki::Digest& digest) { return std::string(pki::AsBytes(digest)); }
+
+absl::Status BadHeader(absl::string_view reason, absl::string_view text, absl::string_view field,
+                       absl::string_view expected) {
+  return Error(StatusCode::kInvalidArgument, reason, text).Field(absl::StrCat("header.", field)).Expected(expected);
+}
+
+std::string FirstAnswerKey(absl::string_view caller, absl::string_view request_id) {
+  std::string key;
+  base::AppendU16(kFirstAnswers, &key);
+  absl::StrAppend(&key, caller, absl::string_view("\0", 1), request_id);
+  return key;
+}
+
+// A string field by name; null when the message has none.
+const std::string* StringField(const Message& message, const char* name, std::string* scratch) {
+  const auto* field = message.GetDescriptor()->FindFieldByName(name);
+  if (field == nullptr || field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_STRING ||
+      field->is_repeated()) {
+    return nullptr;
+  }
+  return &message.GetReflection()->GetStringReference(message, field, scratch);
+}
+
+pki::Digest QuestionDigest(absl::string_view salt, absl::string_view method, const std::vector<std::string>& parts) {
+  proof::Commitment digest(absl::StrCat(salt, method, absl::string_view("\0", 1)));
+  for (const std::string& part : parts) digest.Add(part);
+  return digest.Finish();
+}
+
+}  // namespace
+
+bool Call::Wants(absl::string_view item) const { return std::binary_search(items.begin(), items.end(), item); }
+
+// One window on its way. Lives until its reply is given, however often its transaction runs.
+struct Pipeline::Attempt {
+  Question question;
+  Done done;
+
+  proof::OpenedHeader opened;
+  std::vector<std::string> items;
+  std::shared_ptr<const Signer> signer;
+  absl::Status refusal;      // found before the transaction, and to be recorded
+  bool spent = false;
+  access::Grant grant;
+
+  google::protobuf::Arena arena;
+  std::vector<const Message*> requests;
+  std::vector<disclosure::Subject> asked;
+  std::vector<disclosure::SubjectKey> keys;
+
+  // Of the latest run:
+  int runs = 0;
+  absl::Status outcome;
+  Reply reply;
+  std::string record;
+  bool more = false;         // a feed's window that others follow
+
+  // Of a feed: its command's place, and how its step ended.
+  bool is_feed = false;
+  bool first_window = true;
+  std::string cursor;
+  std::string next_cursor;
+  FeedStep step = FeedStep::kMore;
+  std::vector<std::unique_ptr<Message>> told;
+  uint64_t revision = 0;
+
+  const Header& header() const { return opened.header; }
+};
+
+class Pipeline::Feed {
+ public:
+  std::shared_ptr<Attempt> attempt;
+};
+
+Pipeline::Pipeline(PipelineParts parts)
+    : parts_(std::move(parts)), replies_([] {
+        rpc::ExecutorOptions options;
+        options.threads = 1;
+        options.queue = size_t{1} << 20;  // admission bounds the calls; a reply is never refused
+        return options;
+      }()) {}
+
+Pipeline::~Pipeline() { replies_.Stop(); }
+
+absl::Status Pipeline::Admit(Attempt& attempt) const {
+  const Question& question = attempt.question;
+  EGOV_RETURN_IF_ERROR(
+      parts_.access->MayKnock(question.caller, question.method->service, question.method->name));
+  EGOV_ASSIGN_OR_RETURN(attempt.opened, proof::OpenHeader(question.sealed_header));
+  attempt.reply.message_id = attempt.header().id();
+  pki::Digest fingerprint;
+  pki::DigestFromBytes(attempt.header().seal_certificate(), &fingerprint);  // 32 bytes: OpenHeader has looked
+  absl::StatusOr<std::shared_ptr<const Signer>> signer =
+      parts_.trust->Find(fingerprint, question.certificate, pki::Purpose::kSeal, question.received);
+  if (!signer.ok() && question.certificate.empty()) {
+    // Not met since the start; but the log may have kept it.
+    EGOV_ASSIGN_OR_RETURN(const auto kept, parts_.log->FindKept(fingerprint));
+    if (kept.has_value()) {
+      signer = parts_.trust->Find(fingerprint, kept->der, pki::Purpose::kSeal, question.received);
+    }
+  }
+  EGOV_RETURN_IF_ERROR(signer.status());
+  attempt.signer = *std::move(signer);
+  EGOV_RETURN_IF_ERROR(seals_.Check(attempt.opened, *attempt.signer));
+  attempt.items.assign(attempt.header().items().begin(), attempt.header().items().end());
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
+  const Question& question = attempt.question;
+  const Header& header = attempt.header();
+  if (header.caller() != question.caller || attempt.signer->spiffe != question.caller) {
+    return Error(StatusCode::kUnauthenticated, "WRONG_CALLER",
+                 "header, seal certificate and TLS certificate do not name the same caller")
+        .Field("header.caller");
+  }
+  if (header.audience() != parts_.audience) {
+    return BadHeader("WRONG_AUDIENCE", "the question was sealed for another service", "audience", parts_.audience);
+  }
+  if (header.method() != question.method->contract->path()) {
+    return BadHeader("WRONG_METHOD", "the question was sealed for another method", "method",
+                     question.method->contract->path());
+  }
+  const absl::Duration age = question.received - absl::FromUnixMicros(header.issued_micros());
+  if (age > kHeaderLife || age < -kHeaderLife) {
+    return BadHeader("STALE_HEADER", "the attempt was not made within the last five minutes", "issued_micros",
+                     "a time within five minutes of the service's clock");
+  }
+  if (header.algorithm() != egov::exchange::v1::ALGORITHM_ECDSA_P256_SHA256) {
+    return BadHeader("UNKNOWN_ALGORITHM", "the algorithm is not supported", "algorithm", "ALGORITHM_ECDSA_P256_SHA256");
+  }
+  if (question.salt.size() != proof::kSaltSize) {
+    return BadHeader("BAD_COMMITMENT", "the salt has not 16 bytes", "request", "a salt of 16 bytes beside the header");
+  }
+  proof::Commitment commitment(question.salt);
+  for (const std::string& part : question.parts) commitment.Add(part);
+  if (pki::AsBytes(commitment.Finish()) != header.request()) {
+    return BadHeader("BAD_COMMITMENT", "the header does not commit to these messages", "request",
+                     "C(salt, messages of this window)");
+  }
+  if (question.end_user.empty() != header.end_user().empty() ||
+      (!question.end_user.empty() &&
+       pki::AsBytes(proof::Commit(question.salt, question.end_user)) != header.end_user())) {
+    return BadHeader("BAD_COMMITMENT", "the header does not commit to this end-user assertion", "end_user",
+                     "C(salt, assertion), or nothing without one");
+  }
+  const StreamState* stream = question.stream;
+  if (stream == nullptr) {
+    if (header.window() != 0 || !header.last()) {
+      return BadHeader("BAD_WINDOW", "a unary call is one window", "window", "window 0, the last");
+    }
+  } else if (stream->last_seen || header.window() != stream->next_window ||
+             header.previous() != stream->previous_question) {
+    return BadHeader("BAD_WINDOW", "the window does not follow the one before", "window",
+                     "the next number, naming the sealed header before");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Authorize(storage::Transaction& transaction, Attempt& attempt) const {
+  const Question& question = attempt.question;
+  if (question.method->contract->options().authority() == AUTHORITY_OFFICER) {
+    return parts_.access->RequireOfficer(transaction, question.caller);
+  }
+  access::Asked asked;
+  asked.caller = question.caller;
+  asked.service = question.method->service;
+  asked.method = question.method->name;
+  asked.purpose = attempt.header().purpose();
+  asked.items = attempt.items;
+  asked.now = question.received;
+  EGOV_ASSIGN_OR_RETURN(attempt.grant, parts_.access->Authorize(transaction, asked));
+  if (attempt.grant.time_stamp_required && parts_.time_stamp_age() > parts_.time_stamp_grace) {
+    return Error(StatusCode::kUnavailable, "TIME_STAMP_TOO_OLD",
+                 "this right needs time-stamped evidence, and no authority has answered for too long")
+        .RetryAfter(absl::Seconds(30));
+  }
+  const std::string& silence = question.method->contract->options().silence();
+  if (!silence.empty() && !std::binary_search(attempt.items.begin(), attempt.items.end(), silence)) {
+    return BadHeader("ITEM_MISSING", "this method discloses an item even by what it does not say", "items",
+                     absl::StrCat("among them ", silence));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Resolve(storage::Reader& reader, Attempt& attempt) const {
+  attempt.keys.assign(attempt.asked.size(), 0);
+  if (attempt.asked.empty() || parts_.subjects == nullptr) return absl::OkStatus();
+  return parts_.subjects->Resolve(reader, attempt.asked, &attempt.keys);
+}
+
+absl::StatusOr<bool> Pipeline::AnsweredBefore(storage::Transaction& transaction, Attempt& attempt,
+                                              std::string* key) const {
+  std::string scratch;
+  const std::string* const request_id = StringField(*attempt.requests[0], "request_id", &scratch);
+  if (!base::IsUuid(*request_id)) {
+    return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID", "an act is named by a UUID")
+        .Field("request_id")
+        .Expected("a UUID of the caller's own making, the same when the act is sent again");
+  }
+  for (const Message* part : attempt.requests) {
+    std::string other;
+    if (*StringField(*part, "request_id", &other) != *request_id) {
+      return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID", "the parts of a window are one act")
+          .Field("request_id")
+          .Expected("the same in all parts");
+    }
+  }
+  *key = FirstAnswerKey(attempt.question.caller, *request_id);
+  std::string value;
+  EGOV_ASSIGN_OR_RETURN(const bool found, transaction.Get(*key, &value));
+  if (!found) return false;
+  rows::FirstAnswer first;
+  if (!first.ParseFromString(value)) {
+    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE", "the first answer of an act cannot be read");
+  }
+  if (first.question() != pki::AsBytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts))) {
+    return Error(StatusCode::kAlreadyExists, "REQUEST_ID_REUSED", "another act has this request_id")
+        .Field("request_id")
+        .Expected("a new UUID for a new act");
+  }
+  std::unique_ptr<Message> response(attempt.question.method->method.response->New());
+  if (!response->ParseFromString(first.response())) {
+    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE", "the first answer of an act cannot be read");
+  }
+  std::vector<std::unique_ptr<Message>> again;
+  again.push_back(std::move(response));
+  EGOV_RETURN_IF_ERROR(Release(transaction, attempt, std::move(again)));
+  return true;
+}
+
+absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attempt) const {
+  EGOV_RETURN_IF_ERROR(attempt.refusal);
+  EGOV_RETURN_IF_ERROR(Authorize(transaction, attempt));
+  const BoundMethod& bound = *attempt.question.method;
+  if (attempt.requests.empty()) {
+    for (const std::string& part : attempt.question.parts) {
+      Message* const request = bound.method.request->New(&attempt.arena);
+      if (!request->ParseFromString(part)) {
+        // Kept: a second run must not find half a question.
+        attempt.refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "a message of the question does not parse")
+                              .Expected(std::string(bound.method.request->GetTypeName()));
+        return attempt.refusal;
+      }
+      bound.contract->AskedAbout(*request, &attempt.asked);
+      attempt.requests.push_back(request);
+    }
+    if (attempt.requests.empty() && !attempt.is_feed) {
+      // A window may be empty (the last of a question whose length was not known); a command gets one empty part.
+      attempt.requests.push_back(bound.method.request->New(&attempt.arena));
+    }
+  }
+  if (!attempt.spent) {
+    // Once for the attempt, and before anything is looked up: a question about nobody counts like any other.
+    if (bound.contract->options().authority() != AUTHORITY_OFFICER) {
+      EGOV_RETURN_IF_ERROR(parts_.access->Spend(attempt.grant, attempt.asked.size(), attempt.question.received));
+    }
+    attempt.spent = true;
+  }
+  std::string act;
+  const bool is_act = bound.method.shape == SHAPE_WRITE || bound.method.shape == SHAPE_LOAD;
+  if (is_act) {
+    EGOV_ASSIGN_OR_RETURN(const bool answered, AnsweredBefore(transaction, attempt, &act));
+    if (answered) return absl::OkStatus();
+  }
+  EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
+
+  Call call;
+  call.now = attempt.question.received;
+  call.ids = parts_.ids;
+  call.caller = attempt.question.caller;
+  call.message_id = attempt.header().id();
+  call.items = attempt.items;
+  call.asked = attempt.asked;
+  call.keys = attempt.keys;
+  std::vector<std::unique_ptr<Message>> messages;
+  EGOV_RETURN_IF_ERROR(bound.method.run(transaction, call, attempt.requests, [&](std::unique_ptr<Message> part) {
+    messages.push_back(std::move(part));
+    return absl::OkStatus();
+  }));
+  EGOV_RETURN_IF_ERROR(Release(transaction, attempt, std::move(messages)));
+  if (is_act) {
+    rows::FirstAnswer first;
+    first.set_message_id(attempt.header().id());
+    first.set_salt(base::RandomBytes(proof::kSaltSize));
+    first.set_question(Bytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts)));
+    first.set_response(attempt.reply.parts.empty() ? std::string() : attempt.reply.parts[0]);
+    transaction.Put(act, first.SerializeAsString());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attempt,
+                               std::vector<std::unique_ptr<Message>> messages) const {
+  const disclosure::Contract& contract = *attempt.question.method->contract;
+  std::string scratch;
+  absl::string_view scheme;
+  if (!attempt.requests.empty()) {
+    if (const std::string* said = StringField(*attempt.requests[0], "scheme", &scratch)) scheme = *said;
+  }
+  std::vector<disclosure::Subject> told;
+  for (const std::unique_ptr<Message>& message : messages) {
+    contract.Release(attempt.items, scheme, message.get(), &told);
+    std::string part;
+    message->SerializeToString(&part);
+    attempt.reply.parts.push_back(std::move(part));
+  }
+  // Who reads the list of who looked at them has not looked at anybody.
+  if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData) return absl::OkStatus();
+
+  std::vector<disclosure::SubjectKey> noted;
+  if (!contract.options().silence().empty()) {
+    noted = attempt.keys;  // not to be named is an answer too; whoever is named was asked about
+  } else if (parts_.subjects != nullptr) {
+    std::vector<disclosure::Subject> unresolved;
+    for (const disclosure::Subject& subject : told) {
+      if (attempt.asked.size() == 1 && attempt.keys.size() == 1 && attempt.asked[0].value == subject.value &&
+          attempt.asked[0].scheme == subject.scheme && attempt.keys[0] != 0) {
+        noted.push_back(attempt.keys[0]);
+      } else {
+        unresolved.push_back(subject);
+      }
+    }
+    if (!unresolved.empty()) {
+      std::vector<disclosure::SubjectKey> keys;
+      EGOV_RETURN_IF_ERROR(parts_.subjects->Resolve(transaction, unresolved, &keys));
+      noted.insert(noted.end(), keys.begin(), keys.end());
+    }
+  }
+  if (noted.empty()) return absl::OkStatus();
+  return parts_.usage->Note(transaction, absl::ToUnixMicros(attempt.question.received), attempt.header().id(), noted);
+}
+
+void Pipeline::Serve(Question question, Done done) {
+  auto attempt = std::make_shared<Attempt>();
+  attempt->question = std::move(question);
+  attempt->done = std::move(done);
+  const absl::Status admitted = Admit(*attempt);
+  if (!admitted.ok()) return Finish(*attempt, admitted);
+  attempt->refusal = CheckHeader(*attempt);
+  Run(std::move(attempt));
+}
+
+void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
+  ++attempt->runs;
+  if (parts_.clock->Now() > attempt->question.deadline) {
+    return Finish(*attempt, Error(StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", "there is no time left to answer"));
+  }
+  Reply fresh;
+  fresh.message_id = attempt->header().id();
+  attempt->reply = std::move(fresh);
+  const auto shape = attempt->question.method->method.shape;
+
+  std::unique_ptr<storage::Transaction> transaction = parts_.store->Begin();
+  const auto seen = [&]() -> absl::Status {
+    if (attempt->is_feed && !attempt->first_window) return absl::OkStatus();
+    EGOV_ASSIGN_OR_RETURN(const bool known, parts_.log->Knows(*transaction, attempt->header().id()));
+    if (!known) return absl::OkStatus();
+    return Error(StatusCode::kAlreadyExists, "REPLAYED", "this attempt was answered before")
+        .Field("header.id")
+        .Expected("a new id for each attempt; GetReceipt has a lost receipt");
+  };
+  const absl::Status first_time = seen();
+  if (!first_time.ok()) return Finish(*attempt, first_time);
+  transaction->set_commit_class(shape == SHAPE_WRITE || shape == SHAPE_LOAD ? storage::CommitClass::kMutation
+                                                                           : storage::CommitClass::kDisclosure);
+  attempt->revision = transaction->horizon();
+  if (attempt->is_feed) {
+    attempt->outcome = attempt->refusal;
+    if (attempt->outcome.ok()) attempt->outcome = Authorize(*transaction, *attempt);
+    if (attempt->outcome.ok()) {
+      std::vector<std::unique_ptr<Message>> copies;
+      for (const std::unique_ptr<Message>& message : attempt->told) {
+        copies.emplace_back(message->New());
+        copies.back()->CopyFrom(*message);
+      }
+      attempt->outcome = Release(*transaction, *attempt, std::move(copies));
+    }
+  } else {
+    attempt->outcome = Handle(*transaction, *attempt);
+  }
+  if (storage::IsConflict(attempt->outcome) && attempt->runs < kAttempts) return Run(std::move(attempt));
+  if (!attempt->outcome.ok()) {
+    // What a refused command has written goes; the refusal itself is recorded.
+    attempt->reply.parts.clear();
+    attempt->reply.details = parts_.details(attempt->outcome);
+    transaction = parts_.store->Begin();
+    transaction->set_commit_class(storage::CommitClass::kDisclosure);
+    const absl::Status again = seen();
+    if (!again.ok()) return Finish(*attempt, again);
+  }
+  Record(std::move(attempt), std::move(transaction));
+}
+
+void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage::Transaction> transaction) {
+  const Question& question = attempt->question;
+  attempt->reply.status = attempt->outcome;
+  attempt->reply.salt = base::RandomBytes(proof::kSaltSize);
+  proof::Commitment response(attempt->reply.salt);
+  for (const std::string& part : attempt->reply.parts) response.Add(part);
+
+  egov::exchange::v1::Record record;
+  record.set_request(Bytes(pki::Sha256Of(question.sealed_header)));
+  record.set_response(Bytes(response.Finish()));
+  record.set_code(static_cast<uint32_t>(attempt->outcome.code()));
+  if (!attempt->outcome.ok()) {
+    const auto detail = base::DetailOf(attempt->outcome);
+    record.set_reason(detail.has_value() ? detail->reason : "INTERNAL");
+    if (!attempt->reply.details.empty()) record.set_details(Bytes(pki::Sha256Of(attempt->reply.details)));
+  }
+  if (question.stream != nullptr) {
+    record.set_window(question.stream->next_answer);
+    record.set_previous(question.stream->previous_record);
+    record.set_more(attempt->more && attempt->outcome.ok());
+  }
+  record.set_received_micros(absl::ToUnixMicros(question.received));
+  record.set_revision(attempt->revision);
+  record.set_tls_certificate(Bytes(question.tls_certificate));
+  if (attempt->signer->revocation.has_value()) record.set_revocation(Bytes(attempt->signer->revocation->digest()));
+
+  auto entry = std::make_unique<evidence::LogEntry>();
+  if (!attempt->is_feed || attempt->first_window) entry->id = attempt->header().id();
+  entry->sealed_header = question.sealed_header;
+  record.SerializeToString(&entry->record);
+  attempt->record = entry->record;
+  transaction->Append(std::move(entry));
+  const absl::Status kept = KeepCertificates(*transaction, *attempt->signer);
+  if (!kept.ok()) return Finish(*attempt, kept);
+  storage::Store* const store = parts_.store;
+  store->Commit(std::move(transaction), [this, attempt](absl::StatusOr<storage::CommitResult> result) mutable {
+    auto committed = std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
+    (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {
+      if (!committed->ok()) {
+        if (storage::IsConflict(committed->status()) && attempt->runs < kAttempts) return Run(std::move(attempt));
+        return Finish(*attempt, committed->status());
+      }
+      attempt->signer->kept->store(true, std::memory_order_relaxed);
+      attempt->reply.receipt = static_cast<evidence::LogEntry&>(*(*committed)->entry).Receipt();
+      if (StreamState* const stream = attempt->question.stream) {
+        ++stream->next_answer;
+        stream->previous_record = Bytes(pki::Sha256Of(attempt->record));
+        if (!attempt->is_feed || attempt->first_window) {
+          ++stream->next_window;
+          stream->previous_question = Bytes(pki::Sha256Of(attempt->question.sealed_header));
+          stream->last_seen = attempt->header().last();
+        }
+      }
+      const Done done = std::move(attempt->done);
+      done(std::move(attempt->reply));
+    });
+  });
+}
+
+absl::Status Pipeline::KeepCertificates(storage::Transaction& transaction, const Signer& signer) const {
+  if (signer.kept->load(std::memory_order_relaxed)) return absl::OkStatus();
+  for (const pki::Certificate& certificate : signer.chain) {
+    EGOV_RETURN_IF_ERROR(parts_.log->KeepCertificate(transaction, certificate.ToDer()));
+  }
+  if (!signer.revocation.has_value()) return absl::OkStatus();
+  return parts_.log->KeepRevocationList(transaction, signer.revocation->ToDer());
+}
+
+void Pipeline::Finish(Attempt& attempt, absl::Status unrecorded) const {
+  Reply reply;
+  reply.message_id = attempt.reply.message_id;
+  reply.details = parts_.details(unrecorded);
+  reply.status = std::move(unrecorded);
+  const Done done = std::move(attempt.done);
+  done(std::move(reply));
+}
+
+absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, Reply* refusal) {
+  auto attempt = std::make_shared<Attempt>();
+  attempt->question = std::move(question);
+  attempt->is_feed = true;
+  attempt->more = true;
+  const absl::Status admitted = Admit(*attempt);
+  if (!admitted.ok()) {
+    refusal->message_id = attempt->reply.message_id;
+    refusal->details = parts_.details(admitted);
+    refusal->status = admitted;
+    return admitted;
+  }
+  attempt->refusal = CheckHeader(*attempt);
+  if (attempt->refusal.ok() && attempt->question.parts.size() != 1) {
+    attempt->refusal = Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a feed is asked for by one message");
+  }
+  if (attempt->refusal.ok()) {
+    Message* const request = attempt->question.method->method.request->New(&attempt->arena);
+    if (request->ParseFromString(attempt->question.parts[0])) {
+      attempt->question.method->contract->AskedAbout(*request, &attempt->asked);
+      attempt->requests.push_back(request);
+    } else {
+      attempt->refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
+                             .Expected(std::string(request->GetTypeName()));
+    }
+  }
+  *feed = std::make_shared<Feed>();
+  (*feed)->attempt = std::move(attempt);
+  return absl::OkStatus();
+}
+
+void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> done) {
+  const std::shared_ptr<Attempt> attempt = feed->attempt;
+  attempt->runs = 0;
+  attempt->told.clear();
+  attempt->next_cursor = attempt->cursor;
+  attempt->step = FeedStep::kMore;
+  if (attempt->refusal.ok()) {
+    // The right is asked for before anything is looked at, and again, with the record, by the window's transaction.
+    const std::unique_ptr<storage::Transaction> look = parts_.store->Begin();
+    attempt->question.received = parts_.clock->Now();
+    attempt->refusal = Authorize(*look, *attempt);
+    if (attempt->refusal.ok() && attempt->first_window) {
+      attempt->refusal = parts_.access->Spend(attempt->grant, attempt->asked.size(), attempt->question.received);
+    }
+  }
+  if (attempt->refusal.ok()) {
+    absl::StatusOr<std::unique_ptr<storage::Reader>> snapshot = parts_.store->Snapshot();
+    if (!snapshot.ok()) {
+      attempt->refusal = snapshot.status();
+    } else {
+      Call call;
+      call.now = attempt->question.received;
+      call.ids = parts_.ids;
+      call.caller = attempt->question.caller;
+      call.message_id = attempt->header().id();
+      call.items = attempt->items;
+      call.asked = attempt->asked;
+      absl::StatusOr<FeedStep> step = attempt->question.method->method.step(
+          **snapshot, call, attempt->requests[0], &attempt->next_cursor, [&](std::unique_ptr<Message> part) {
+            attempt->told.push_back(std::move(part));
+            return absl::OkStatus();
+          });
+      if (step.ok()) {
+        attempt->step = *step;
+      } else {
+        attempt->refusal = step.status();
+      }
+    }
+  }
+  if (attempt->refusal.ok() && attempt->told.empty() && attempt->step != FeedStep::kEnd) {
+    attempt->cursor = attempt->next_cursor;
+    FeedReply idle;
+    idle.idle = attempt->step == FeedStep::kIdle;
+    return done(std::move(idle));
+  }
+  attempt->more = attempt->step != FeedStep::kEnd;
+  // The attempt is kept by the feed; its reply goes out window by window.
+  attempt->done = [feed, done = std::move(done)](Reply reply) {
+    Attempt& told = *feed->attempt;
+    FeedReply answer;
+    answer.ended = !reply.status.ok() || told.step == FeedStep::kEnd;
+    answer.idle = reply.status.ok() && told.step == FeedStep::kIdle;
+    told.first_window = false;
+    told.cursor = told.next_cursor;
+    answer.reply = std::move(reply);
+    done(std::move(answer));
+  };
+  Run(attempt);
+}
+
+}  // namespace egov::exchange
