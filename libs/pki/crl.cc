@@ -145,6 +145,12 @@ const std::string& Crl::ToDer() const { return impl_->der; }
 std::string Crl::ToPem() const { return internal::PemBlock(PEM_STRING_X509_CRL, impl_->der); }
 const Digest& Crl::digest() const { return impl_->digest; }
 const std::string& Crl::issuer() const { return impl_->issuer; }
+std::string Crl::HashName() const {
+  // The hash that X509_LOOKUP_hash_dir uses in OpenSSL 1.0 and later.
+  int ok = 0;
+  const auto hash = X509_NAME_hash_ex(X509_CRL_get_issuer(impl_->crl.get()), nullptr, nullptr, &ok);
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad8), ".r0");
+}
 uint64_t Crl::number() const { return impl_->number; }
 absl::Time Crl::this_update() const { return impl_->this_update; }
 absl::Time Crl::next_update() const { return impl_->next_update; }

@@ -55,7 +55,9 @@ class Crl {
   std::string ToPem() const;
   const Digest& digest() const;       // SHA-256 of the DER
   const std::string& issuer() const;  // RFC 2253 text
-  uint64_t number() const;            // 0 when the list has none
+  // The name under which OpenSSL finds the list in a directory (`openssl rehash`): "1a2b3c4d.r0".
+  std::string HashName() const;
+  uint64_t number() const;  // 0 when the list has none
   absl::Time this_update() const;
   absl::Time next_update() const;  // InfiniteFuture when the list has none
   const std::vector<RevokedCertificate>& revoked() const;

@@ -169,6 +169,15 @@ absl::StatusOr<PrivateKey> PrivateKey::Generate(KeyType type) {
   return Access::WrapPrivate(std::move(pkey));
 }
 
+absl::StatusOr<PrivateKey> PrivateKey::FromEd25519Seed(const Secret& seed) {
+  PkeyPtr pkey(
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Bytes(seed.Reveal()), seed.size()));
+  if (pkey == nullptr) {
+    return OpenSslError(absl::StatusCode::kInvalidArgument, "BAD_KEY", "not 32 bytes of seed");
+  }
+  return Access::WrapPrivate(std::move(pkey));
+}
+
 absl::StatusOr<PrivateKey> PrivateKey::FromPem(absl::string_view pem) {
   const auto no_password = [](char*, int, int, void*) { return -1; };
   internal::BioPtr in = internal::MemoryReader(pem);

@@ -58,6 +58,10 @@ class PrivateKey {
  public:
   static absl::StatusOr<PrivateKey> Generate(KeyType type = KeyType::kP256);  // RSA: 3,072 bits
 
+  // The Ed25519 key of 32 secret bytes (RFC 8032 section 5.1.5): a secret that can sign without
+  // being shown.
+  static absl::StatusOr<PrivateKey> FromEd25519Seed(const Secret& seed);
+
   // From PEM PKCS #8 (RFC 5208), not encrypted.
   static absl::StatusOr<PrivateKey> FromPem(absl::string_view pem);
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 #include "libs/base/testing/status_matchers.h"
 
@@ -67,6 +68,18 @@ TEST(KeyTest, PemAndDerComeBackAsTheSameKey) {
     EXPECT_EQ(*PublicKey::FromPem(key.public_key().ToPem()), key.public_key());
     EXPECT_EQ(key.public_key().digest(), Sha256Of(key.public_key().ToDer()));
   }
+}
+
+TEST(KeyTest, ASeedGivesTheKeyOfTheStandard) {
+  // RFC 8032 section 7.1, test 1.
+  const std::string seed =
+      absl::HexStringToBytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+  const PrivateKey key = *PrivateKey::FromEd25519Seed(Secret(seed));
+  EXPECT_EQ(
+      key.public_key().ToDer().substr(12),
+      absl::HexStringToBytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
+  EXPECT_THAT(PrivateKey::FromEd25519Seed(Secret("short")),
+              Fails(absl::StatusCode::kInvalidArgument, "BAD_KEY"));
 }
 
 TEST(KeyTest, WeakAndForeignKeysAreRefused) {
