@@ -68,17 +68,18 @@ class LogTest : public testing::Test {
 
   // Many at once, so that they share groups.
   void AppendMany(int count) {
-    std::promise<void> all;
-    std::atomic<int> left{count};
+    auto all = std::make_shared<std::promise<void>>();
+    auto left = std::make_shared<std::atomic<int>>(count);
     for (int i = 0; i < count; ++i) {
       auto transaction = store_->Begin();
       transaction->Append(Entry(base::RandomBytes(16), absl::StrCat("many ", i)));
-      store_->Commit(std::move(transaction), [&](absl::StatusOr<storage::CommitResult> result) {
-        EXPECT_THAT(result, IsOk());
-        if (--left == 0) all.set_value();
-      });
+      store_->Commit(std::move(transaction),
+                     [all, left](absl::StatusOr<storage::CommitResult> result) {
+                       EXPECT_THAT(result, IsOk());
+                       if (--*left == 0) all->set_value();
+                     });
     }
-    all.get_future().wait();
+    all->get_future().wait();
   }
 
   static void ExpectProven(const LogEntry& entry, const pki::PublicKey& key) {
@@ -219,7 +220,7 @@ TEST_F(LogTest, DoesNotOpenOnRowsThatLeadToAnotherRoot) {
     ASSERT_TRUE(found);
   }
   std::string changed = row;
-  changed[20] ^= 1;
+  changed[14] ^= 1;  // in the record: the sealed header is bound by the record alone
   Tamper([&](storage::Transaction& t) { t.Put(Row(0x0010, U64(3)), changed); });
   EXPECT_THAT(Reopen(), Fails(StatusCode::kDataLoss, "LOG_DAMAGED"));
 }
