@@ -91,7 +91,7 @@ void Output::Print(const Table& table) {
   *out_ << (json_ ? table.ToJson() : table.ToText()) << std::flush;
 }
 
-void Output::Print(const std::vector<std::pair<std::string, std::string>>& facts) {
+void Output::PrintFacts(const std::vector<std::pair<std::string, std::string>>& facts) {
   std::string text;
   if (json_) {
     for (const auto& [name, value] : facts) {

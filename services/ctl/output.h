@@ -49,7 +49,7 @@ class Output {
   // The table, or with --json its rows.
   void Print(const Table& table);
   // Names and values, one under the other; with --json one object.
-  void Print(const std::vector<std::pair<std::string, std::string>>& facts);
+  void PrintFacts(const std::vector<std::pair<std::string, std::string>>& facts);
   // A message: with --json as protobuf's JSON, else `text`.
   void Print(const google::protobuf::Message& message, absl::string_view text);
   // For people only: left out with --json.

@@ -1,0 +1,95 @@
+#include "services/ctl/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "libs/base/status.h"
+
+namespace egov::ctl {
+namespace {
+
+absl::Status Failed(const std::string& path, absl::string_view doing) {
+  const int error = errno;
+  return base::Error(
+      error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kFailedPrecondition,
+      error == ENOENT ? "NO_FILE" : "FILE_FAILED",
+      absl::StrCat("cannot ", doing, " ", path, ": ", std::strerror(error)));
+}
+
+bool WriteAll(int file, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes.remove_prefix(written);
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path) {
+  const bool standard = path == "-";
+  const int file = standard ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return Failed(path, "open");
+  std::string content;
+  struct stat about = {};
+  size_t room = 1 << 16;
+  if (fstat(file, &about) == 0 && about.st_size > 0) room = about.st_size + 1;
+  size_t size = 0;
+  for (;;) {
+    if (content.size() < size + room) content.resize(size + room);
+    const ssize_t got = read(file, &content[size], content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      const absl::Status status = Failed(path, "read");
+      if (!standard) close(file);
+      return status;
+    }
+    if (got == 0) break;
+    size += got;
+    room = size == content.size() ? size : content.size() - size;
+  }
+  if (!standard) close(file);
+  content.resize(size);
+  return content;
+}
+
+absl::Status WriteFile(const std::string& path, const std::vector<absl::string_view>& pieces,
+                       bool durable) {
+  const std::string fresh = absl::StrCat(path, ".", getpid(), ".new");
+  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return Failed(path, "write");
+  bool good = true;
+  for (absl::string_view piece : pieces) good = good && WriteAll(file, piece);
+  good = good && (!durable || fdatasync(file) == 0);
+  if (close(file) != 0) good = false;
+  if (!good || rename(fresh.c_str(), path.c_str()) != 0) {
+    const absl::Status status = Failed(path, "write");
+    unlink(fresh.c_str());
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  for (size_t at = 1; at <= path.size(); ++at) {
+    if (at != path.size() && path[at] != '/') continue;
+    if (mkdir(path.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST)
+      return Failed(path, "make");
+  }
+  return absl::OkStatus();
+}
+
+bool FileExists(const std::string& path) {
+  struct stat about = {};
+  return stat(path.c_str(), &about) == 0;
+}
+
+}  // namespace egov::ctl
