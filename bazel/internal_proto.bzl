@@ -23,7 +23,8 @@ def internal_proto_library(name, srcs, deps = [], visibility = ["//visibility:pr
         name = name + "_generate",
         srcs = [":" + name + "_protos"],
         outs = outs,
-        cmd = "/usr/bin/protoc --proto_path=. --proto_path=proto --proto_path=/usr/include --cpp_out=$(GENDIR) " +
+        cmd = "/usr/bin/protoc --proto_path=. " + ("--proto_path=proto " if deps else "") +
+              "--proto_path=/usr/include --cpp_out=$(GENDIR) " +
               " ".join([package + "/" + src for src in srcs]),
         message = "Generating C++ messages of " + package,
     )
