@@ -321,7 +321,9 @@ TEST_P(StoreConformanceTest, SumsSeenByCommittedTransactionsAreWhole) {
           transaction.Put(to, absl::StrCat(std::stoi(b) + 1));
           return absl::OkStatus();
         });
-        if (!moved.ok()) EXPECT_TRUE(IsConflict(moved.status())) << moved.status();
+        if (!moved.ok()) {
+          EXPECT_TRUE(IsConflict(moved.status())) << moved.status();
+        }
       }
     });
   }
@@ -627,7 +629,9 @@ TEST_P(StoreConformanceTest, ASequenceGivesEachNumberOnceAcrossThreadsAndRestart
       });
     }
     for (std::thread& thread : threads) thread.join();
-    if (life == 0) EXPECT_EQ(*given.rbegin(), 100u);  // dense
+    if (life == 0) {
+      EXPECT_EQ(*given.rbegin(), 100u);  // dense
+    }
     const auto window = sequence.Take(1000);
     ASSERT_THAT(window, IsOk());
     for (uint64_t i = 0; i < 1000; ++i) EXPECT_TRUE(given.insert(*window + i).second);
