@@ -74,6 +74,11 @@ int32_t MonthOf(int64_t unix_micros) {
   return static_cast<int32_t>(day.year() * 12 + day.month() - 1);
 }
 
+int64_t BeginOf(int32_t month) {
+  return absl::ToUnixMicros(
+      absl::FromCivil(absl::CivilMonth(month / 12, month % 12 + 1), absl::UTCTimeZone()));
+}
+
 absl::StatusOr<std::unique_ptr<MonthKeys>> MonthKeys::Open(std::string directory) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
     return Failed("a directory of keys cannot be made");

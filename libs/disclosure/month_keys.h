@@ -18,6 +18,8 @@ namespace egov::disclosure::internal {
 
 // Years and months as one number: 2026-11 is 2026 * 12 + 10.
 int32_t MonthOf(int64_t unix_micros);
+// The first microsecond of a month.
+int64_t BeginOf(int32_t month);
 
 // Files `YYYY-MM.key` (32 bytes, mode 0600) and, when a key was destroyed, `YYYY-MM.forgotten`.
 // Thread safe.

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/types/optional.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
 #include "libs/disclosure/month_keys.h"
@@ -220,46 +221,40 @@ absl::Status StoredUsage::FindBlocks(storage::Reader& reader, SubjectKey subject
                                      std::string* boundary) const {
   const std::string prefix = Prefix(kBlocks, subject >> kRangeBits);
   const uint32_t low = static_cast<uint32_t>(subject & (kRange - 1));
-  int32_t month = -1;
-  std::shared_ptr<const pki::AesGcm> key_of_month;
+  // The month that the scan is in; no opener: its key is gone.
+  int64_t month_begins = 0, month_ends = 0;
+  absl::optional<pki::AesGcm::Opener> opener;
+  const auto enter_month = [&](int64_t received) -> absl::Status {
+    if (received >= month_begins && received < month_ends) return absl::OkStatus();
+    const int32_t month = internal::MonthOf(received);
+    month_begins = internal::BeginOf(month);
+    month_ends = internal::BeginOf(month + 1);
+    EGOV_ASSIGN_OR_RETURN(const auto key, keys_->ForReading(month));
+    opener.reset();
+    if (key != nullptr) opener.emplace(*key);
+    return absl::OkStatus();
+  };
+  const auto look = [&](absl::string_view key, absl::string_view value) -> absl::Status {
+    if (key.size() != kPrefixSize + kPositionSize) return Unreadable();
+    const absl::string_view position = key.substr(kPrefixSize);
+    EGOV_RETURN_IF_ERROR(enter_month(ReceivedOf(position)));
+    if (!opener) return absl::OkStatus();
+    EGOV_ASSIGN_OR_RETURN(const absl::string_view block, opener->Open(value, key));
+    const absl::optional<bool> has = internal::BlockHas(block, low);
+    if (!has) return Unreadable();
+    if (*has) found->push_back({std::string(position), true});
+    return absl::OkStatus();
+  };
   int blocks = 0;
   absl::Status status;
-  EGOV_RETURN_IF_ERROR(reader.Scan(BeginAfter(prefix, after), storage::AfterPrefix(prefix),
-                                   [&](absl::string_view key, absl::string_view value) {
-                                     if (key.size() != kPrefixSize + kPositionSize) {
-                                       status = Unreadable();
-                                       return false;
-                                     }
-                                     const absl::string_view position = key.substr(kPrefixSize);
-                                     const int32_t this_month =
-                                         internal::MonthOf(ReceivedOf(position));
-                                     if (this_month != month) {
-                                       auto loaded = keys_->ForReading(this_month);
-                                       if (!loaded.ok()) {
-                                         status = loaded.status();
-                                         return false;
-                                       }
-                                       month = this_month;
-                                       key_of_month = *std::move(loaded);
-                                     }
-                                     if (key_of_month != nullptr) {
-                                       const auto block = key_of_month->Open(value, key);
-                                       if (!block.ok()) {
-                                         status = block.status();
-                                         return false;
-                                       }
-                                       const auto has = internal::BlockHas(*block, low);
-                                       if (!has) {
-                                         status = Unreadable();
-                                         return false;
-                                       }
-                                       if (*has) found->push_back({std::string(position), true});
-                                     }
-                                     if (found->size() == most) return false;
-                                     if (++blocks < kBlocksAPage) return true;
-                                     boundary->assign(position.data(), position.size());
-                                     return false;
-                                   }));
+  const auto visit = [&](absl::string_view key, absl::string_view value) {
+    status = look(key, value);
+    if (!status.ok() || found->size() == most) return false;
+    if (++blocks < kBlocksAPage) return true;
+    boundary->assign(key.data() + kPrefixSize, kPositionSize);
+    return false;
+  };
+  EGOV_RETURN_IF_ERROR(reader.Scan(BeginAfter(prefix, after), storage::AfterPrefix(prefix), visit));
   return status;
 }
 

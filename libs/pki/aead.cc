@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -65,32 +66,49 @@ std::string AesGcm::Seal(absl::string_view plaintext, absl::string_view associat
 
 absl::StatusOr<std::string> AesGcm::Open(absl::string_view sealed,
                                          absl::string_view associated) const {
-  const base::Error not_authentic(absl::StatusCode::kDataLoss, "NOT_AUTHENTIC",
-                                  "sealed bytes, key and associated data do not belong together");
-  if (sealed.size() < kOverhead) return not_authentic.status();
-  const absl::string_view nonce = sealed.substr(0, kNonceSize);
+  Opener opener(*this);
+  EGOV_ASSIGN_OR_RETURN(const absl::string_view plaintext, opener.Open(sealed, associated));
+  return std::string(plaintext);
+}
+
+AesGcm::Opener::Opener(const AesGcm& key) : context_(EVP_CIPHER_CTX_new()) {
+  Require(EVP_DecryptInit_ex2(static_cast<EVP_CIPHER_CTX*>(context_), EVP_aes_256_gcm(),
+                              Bytes(key.key_->Reveal()), nullptr, nullptr));
+}
+
+AesGcm::Opener::~Opener() { EVP_CIPHER_CTX_free(static_cast<EVP_CIPHER_CTX*>(context_)); }
+
+absl::StatusOr<absl::string_view> AesGcm::Opener::Open(absl::string_view sealed,
+                                                       absl::string_view associated) {
+  const auto not_authentic = [] {
+    return base::Error(absl::StatusCode::kDataLoss, "NOT_AUTHENTIC",
+                       "sealed bytes, key and associated data do not belong together")
+        .status();
+  };
+  if (sealed.size() < kOverhead) return not_authentic();
+  auto* context = static_cast<EVP_CIPHER_CTX*>(context_);
   const absl::string_view body = sealed.substr(kNonceSize, sealed.size() - kOverhead);
-  std::string tag(sealed.substr(sealed.size() - kTagSize));
-  std::string out(body.size(), '\0');
-  CipherContext context(EVP_CIPHER_CTX_new());
+  unsigned char tag[kTagSize];
+  std::copy(sealed.end() - kTagSize, sealed.end(), tag);
+  plaintext_.resize(body.size());
   int length = 0;
-  Require(EVP_DecryptInit_ex2(context.get(), EVP_aes_256_gcm(), Bytes(key_->Reveal()), Bytes(nonce),
-                              nullptr));
+  Require(EVP_DecryptInit_ex2(context, nullptr, nullptr, Bytes(sealed), nullptr));
   if (!associated.empty()) {
-    Require(EVP_DecryptUpdate(context.get(), nullptr, &length, Bytes(associated),
+    Require(EVP_DecryptUpdate(context, nullptr, &length, Bytes(associated),
                               static_cast<int>(associated.size())));
   }
   if (!body.empty()) {
-    Require(EVP_DecryptUpdate(context.get(), reinterpret_cast<unsigned char*>(&out[0]), &length,
+    Require(EVP_DecryptUpdate(context, reinterpret_cast<unsigned char*>(&plaintext_[0]), &length,
                               Bytes(body), static_cast<int>(body.size())));
   }
-  Require(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTagSize, &tag[0]));
+  Require(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, tag));
   unsigned char none[16];
-  if (EVP_DecryptFinal_ex(context.get(), none, &length) != 1) {
+  if (EVP_DecryptFinal_ex(context, none, &length) != 1) {
     ERR_clear_error();
-    return not_authentic.status();
+    plaintext_.assign(plaintext_.size(), '\0');
+    return not_authentic();
   }
-  return out;
+  return plaintext_;
 }
 
 }  // namespace egov::pki

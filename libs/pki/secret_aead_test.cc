@@ -54,6 +54,20 @@ TEST(AesGcmTest, AnyChangedBitIsRefused) {
               Fails(absl::StatusCode::kDataLoss, "NOT_AUTHENTIC"));
 }
 
+TEST(AesGcmTest, AnOpenerOpensManyAndARefusedOneHarmsNoOther) {
+  const AesGcm key = Key('k');
+  AesGcm::Opener opener(key);
+  for (int i = 0; i < 3; ++i) {
+    for (const std::string text : {"", "text", "a longer text than the one before"}) {
+      std::string sealed = key.Seal(text, "about");
+      EXPECT_EQ(*opener.Open(sealed, "about"), text);
+      sealed.back() ^= 1;
+      EXPECT_THAT(opener.Open(sealed, "about"),
+                  Fails(absl::StatusCode::kDataLoss, "NOT_AUTHENTIC"));
+    }
+  }
+}
+
 TEST(AesGcmTest, AKeyOfAnotherLengthIsRefused) {
   EXPECT_THAT(AesGcm::Create(Secret(std::string(16, 'k'))),
               Fails(absl::StatusCode::kInvalidArgument, "BAD_KEY"));
