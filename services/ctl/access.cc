@@ -8,6 +8,7 @@
 #include "libs/base/status.h"
 #include "services/ctl/calls.h"
 #include "services/ctl/families.h"
+#include "services/ctl/kept.h"
 
 namespace egov::ctl {
 namespace {
@@ -36,8 +37,7 @@ absl::StatusOr<Response> CallAccess(const Arguments& arguments, const std::strin
                                     const google::protobuf::Message& request) {
   EGOV_ASSIGN_OR_RETURN(Caller caller, OpenCaller(arguments, {}));
   EGOV_ASSIGN_OR_RETURN(auto answer,
-                        caller.client->Call<Response>(absl::StrCat(kAccess, method), caller.purpose,
-                                                      request, caller.timeout));
+                        CallAndKeep<Response>(caller, absl::StrCat(kAccess, method), request));
   return std::move(answer.message);
 }
 

@@ -25,6 +25,8 @@ std::vector<Option> CallOptions(std::vector<Option> more) {
   more.push_back({"purpose", "PURPOSE", "what for, as the right names it; default in ctl.json"});
   more.push_back({"basis", "ACT;PROVISION;VERSION", "the legal basis; default in ctl.json"});
   more.push_back({"case", "REFERENCE", "the caller's own case"});
+  more.push_back(
+      {"keep", "FILE", "keep question and answer, to make a proof of them with `evidence export`"});
   more.push_back({"timeout", "SECONDS", "how long to wait", false, "30"});
   return more;
 }
@@ -76,6 +78,12 @@ absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::s
   }
   EGOV_ASSIGN_OR_RETURN(const std::string anchors, ReadFile(context.anchors()));
   EGOV_ASSIGN_OR_RETURN(caller.anchors, pki::Certificate::ChainFromPem(anchors));
+  if (!context.authorities().empty()) {
+    EGOV_ASSIGN_OR_RETURN(const std::string authorities, ReadFile(context.authorities()));
+    EGOV_ASSIGN_OR_RETURN(caller.authorities, pki::Certificate::ChainFromPem(authorities));
+  }
+  caller.audience = service.audience();
+  caller.keep = arguments.Get("keep");
   EGOV_ASSIGN_OR_RETURN(caller.client, exchange::Client::Open(std::move(options)));
 
   caller.purpose.purpose = arguments.Has("purpose") ? arguments.Get("purpose") : identity.purpose();

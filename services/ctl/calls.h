@@ -19,7 +19,7 @@
 
 namespace egov::ctl {
 
-// --as, --service, --purpose, --basis, --case, --timeout; `more` behind them.
+// `more`, then --as, --service, --purpose, --basis, --case, --keep, --timeout.
 std::vector<Option> CallOptions(std::vector<Option> more = {});
 
 // Someone who can call one service.
@@ -28,6 +28,9 @@ struct Caller {
   exchange::Purpose purpose;
   absl::Duration timeout;
   std::vector<pki::Certificate> anchors;
+  std::vector<pki::Certificate> authorities;
+  std::string audience;  // the service's SPIFFE URI
+  std::string keep;      // --keep: file for the exchange; empty: it is not kept
 };
 
 // Opens a client by the options and the context (context.h). `items`: what will be asked for.

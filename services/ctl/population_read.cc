@@ -14,6 +14,7 @@
 #include "services/ctl/calls.h"
 #include "services/ctl/families.h"
 #include "services/ctl/files.h"
+#include "services/ctl/kept.h"
 #include "services/ctl/people.h"
 #include "services/ctl/vital_status.h"
 
@@ -50,9 +51,9 @@ absl::Status Get(const Arguments& arguments, Output& output) {
       identifier->set_scheme(arguments.Get("scheme"));
       identifier->set_value(code);
     }
-    EGOV_ASSIGN_OR_RETURN(const auto answer, caller.client->Call<pb::BatchGetPersonsResponse>(
-                                                 absl::StrCat(kPopulation, "BatchGetPersons"),
-                                                 caller.purpose, request, caller.timeout));
+    EGOV_ASSIGN_OR_RETURN(const auto answer,
+                          CallAndKeep<pb::BatchGetPersonsResponse>(
+                              caller, absl::StrCat(kPopulation, "BatchGetPersons"), request));
     std::string text;
     for (const pb::Person& person : answer.message.persons())
       absl::StrAppend(&text, PersonText(person), "\n");
@@ -66,9 +67,9 @@ absl::Status Get(const Arguments& arguments, Output& output) {
   }
   pb::GetPersonRequest request;
   EGOV_ASSIGN_OR_RETURN(*request.mutable_identifier(), CodeOf(arguments));
-  EGOV_ASSIGN_OR_RETURN(const auto answer, caller.client->Call<pb::GetPersonResponse>(
-                                               absl::StrCat(kPopulation, "GetPerson"),
-                                               caller.purpose, request, caller.timeout));
+  EGOV_ASSIGN_OR_RETURN(
+      const auto answer,
+      CallAndKeep<pb::GetPersonResponse>(caller, absl::StrCat(kPopulation, "GetPerson"), request));
   output.Print(answer.message.person(), PersonText(answer.message.person()));
   return absl::OkStatus();
 }
@@ -177,10 +178,9 @@ absl::Status Usage(const Arguments& arguments, Output& output) {
   int64_t left = limit;
   do {
     request.set_page_size(static_cast<int>(std::min<int64_t>(left, 1000)));
-    EGOV_ASSIGN_OR_RETURN(
-        const auto answer,
-        caller.client->Call<egov::disclosure::v1::FindUsageResponse>(
-            "/egov.disclosure.v1.UsageService/FindUsage", caller.purpose, request, caller.timeout));
+    EGOV_ASSIGN_OR_RETURN(const auto answer,
+                          CallAndKeep<egov::disclosure::v1::FindUsageResponse>(
+                              caller, "/egov.disclosure.v1.UsageService/FindUsage", request));
     for (const egov::disclosure::v1::Usage& usage : answer.message.usages()) {
       std::vector<std::string> items;
       for (const std::string& item : usage.items()) {

@@ -11,6 +11,7 @@
 #include "services/ctl/calls.h"
 #include "services/ctl/families.h"
 #include "services/ctl/files.h"
+#include "services/ctl/kept.h"
 
 namespace egov::ctl {
 namespace {
@@ -24,8 +25,7 @@ template <typename Response>
 absl::Status Register(const Caller& caller, const std::string& method,
                       const google::protobuf::Message& request, const std::string& request_id,
                       Output& output) {
-  const auto answer = caller.client->Call<Response>(absl::StrCat(kPopulation, method),
-                                                    caller.purpose, request, caller.timeout);
+  const auto answer = CallAndKeep<Response>(caller, absl::StrCat(kPopulation, method), request);
   if (!answer.ok()) {
     if (ExitCodeOf(answer.status()) == kExitUnreachable) {
       output.err() << "It may have been taken down all the same: repeat with --request-id "
@@ -203,8 +203,8 @@ absl::Status ReplaceIdentifier(const Arguments& arguments, Output& output) {
     request.mutable_successor()->set_scheme(scheme);
     request.mutable_successor()->set_value(codes[1]);
     *request.mutable_valid_from() = from;
-    const auto answer = caller.client->Call<pb::ReplaceIdentifierResponse>(
-        absl::StrCat(kPopulation, "ReplaceIdentifier"), caller.purpose, request, caller.timeout);
+    const auto answer = CallAndKeep<pb::ReplaceIdentifierResponse>(
+        caller, absl::StrCat(kPopulation, "ReplaceIdentifier"), request);
     if (!answer.ok()) {
       output.err() << "line " << line_number << " of " << lines.size()
                    << " was refused; those before it are done" << std::endl;
