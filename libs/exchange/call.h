@@ -2,6 +2,7 @@
 #ifndef EGOV_LIBS_EXCHANGE_CALL_H_
 #define EGOV_LIBS_EXCHANGE_CALL_H_
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -31,7 +32,8 @@ struct Call {
   absl::Span<const disclosure::Subject> asked;
   absl::Span<const disclosure::SubjectKey> keys;
 
-  bool Wants(absl::string_view item) const;  // whether `item` is among the items
+  // Whether `item` is among the items.
+  bool Wants(absl::string_view item) const { return std::binary_search(items.begin(), items.end(), item); }
 };
 
 // Finds the register's own key of an identifier. Given by the register; thread safe.

@@ -62,8 +62,6 @@ pki::Digest QuestionDigest(absl::string_view salt, absl::string_view method, con
 
 }  // namespace
 
-bool Call::Wants(absl::string_view item) const { return std::binary_search(items.begin(), items.end(), item); }
-
 // One window on its way. Lives until its reply is given, however often its transaction runs.
 struct Pipeline::Attempt {
   Question question;
