@@ -20,6 +20,7 @@ REGISTRAR=spiffe://ee/GOV/70000562/registrar
 OFFICERS=spiffe://ee/GOV/70000562/officers
 PENSIONS=spiffe://ee/GOV/70000310/pensions
 PORTAL=spiffe://ee/GOV/70000400/portal
+AUDITOR=spiffe://ee/GOV/70000500/auditor
 TSA=spiffe://ee/GOV/70000600/tsa
 
 CA="$EGOV_HOME/ca"
@@ -34,50 +35,55 @@ ca() { "$BIN/egov-ca" "$@"; }
 
 make_authority() {
   mkdir -p "$CONFIG" "$MEMBERS"
-  if [[ -e $ANCHORS ]]; then
+  if [[ -e $CA/ca.json ]]; then
     say "are there already"
     return
   fi
   ca init --home "$CA" --instance ee --organisation "egov on one machine" \
-    --public-url "http://127.0.0.1:$ENROLMENT_PORT" | sed 's/^/      /'
+    --public-url "http://127.0.0.1:$ENROLMENT_PORT"
+  say "root, and authorities for transport, seals and time-stamps, in $CA"
 }
 
 start_authority() {
-  start egov-ca --config "$CA/ca.json"
-  await egov-ca 20 ca status --home "$CA"
+  start egov-ca serve --home "$CA"
+  await egov-ca 20 ca list --home "$CA"
   cat >"$CONFIG/enrolment.json" <<JSON
 {"listen": "127.0.0.1:$ENROLMENT_PORT", "ops_listen": "127.0.0.1:$((ENROLMENT_PORT + 10))",
- "signer_socket": "$CA/enrolment.sock", "published": "$PUBLISHED"}
+ "signer_socket": "$CA/enrolment.sock", "published": "$PUBLISHED", "directory": "$EGOV_HOME/directory/directory.egov"}
 JSON
   start egov-enrolment --config "$CONFIG/enrolment.json"
   await egov-enrolment 20 ready $((ENROLMENT_PORT + 10))
   enrol "$TSA" tsa "Time-stamping on one machine" time-stamp
   cat >"$CONFIG/tsa.json" <<JSON
 {"listen": "127.0.0.1:$TSA_PORT", "ops_listen": "127.0.0.1:$((TSA_PORT + 10))",
- "identity": "$MEMBERS/tsa/time-stamp", "policy": "1.3.6.1.4.1.99999.1.1", "accuracy_ms": 1000,
+ "identity": "$MEMBERS/tsa/time-stamp/current", "policy": "1.3.6.1.4.1.99999.1.1", "accuracy_ms": 1000,
  "clock_assurance": "DECLARED", "state": "$EGOV_HOME/tsa.state"}
 JSON
   start egov-tsa --config "$CONFIG/tsa.json"
   await egov-tsa 20 ready $((TSA_PORT + 10))
-  say "root certificate: $(openssl x509 -in "$ANCHORS" -noout -fingerprint -sha256 | cut -d= -f2)"
+  say "root certificate: $(openssl x509 -in "$PUBLISHED/root.pem" -noout -fingerprint -sha256 | cut -d= -f2)"
 }
 
-# enrol URI FOLDER ORGANISATION KIND...: a token from the authority, certificates for the token. Once; and again when a
-# machine that was off for long finds its transport certificate over.
+# enrol URI FOLDER ORGANISATION KIND...: a token from the authority, certificates for the token. Nothing is done where they
+# are there; a transport certificate that ended while the machine was off is asked for anew.
 enrol() {
-  local uri=$1 folder="$MEMBERS/$2" organisation=$3 kind good=yes
+  local uri=$1 folder="$MEMBERS/$2" organisation=$3 kind needed=()
   shift 3
   for kind in "$@"; do
-    openssl x509 -in "$folder/$kind/cert.pem" -noout -checkend 43200 >/dev/null 2>&1 || good=no
+    if [[ ! -e $folder/$kind/current/cert.pem ]]; then
+      needed+=("$kind")
+    elif [[ $kind == transport ]] && ! openssl x509 -in "$folder/$kind/current/cert.pem" -noout -checkend 3600 >/dev/null; then
+      rm -rf "${folder:?}/$kind"
+      needed+=("$kind")
+    fi
   done
-  [[ $good == yes ]] && return 0
+  ((${#needed[@]})) || return 0
   local kinds
-  kinds=$(IFS=,; echo "$*")
+  kinds=$(IFS=,; echo "${needed[*]}")
   # The token goes through a file: a command line is seen by everybody.
-  (umask 077; ca token --home "$CA" --for "$uri" --kinds "$kinds" --organisation "$organisation" \
+  (umask 077; ca token --home "$CA" --member "$uri" --kinds "$kinds" --organisation "$organisation" \
     --ip 127.0.0.1 --dns localhost >"$RUN/token")
-  rm -rf "$folder"
-  ctl member enrol --token-file "$RUN/token" --url "http://127.0.0.1:$ENROLMENT_PORT" --for "$uri" --kinds "$kinds" \
+  ctl member enrol --token-file "$RUN/token" --url "http://127.0.0.1:$ENROLMENT_PORT" --member "$uri" --kinds "$kinds" \
     --out "$folder" >/dev/null
   rm -f "$RUN/token"
   say "$uri: $kinds"
@@ -89,6 +95,7 @@ enrol_members() {
   enrol "$OFFICERS" officers "Ministry of the Interior" transport seal
   enrol "$PENSIONS" pensions "Pension Board" transport seal
   enrol "$PORTAL" portal "State Portal" transport seal
+  enrol "$AUDITOR" auditor "National Audit Office" transport seal
 }
 
 make_directory() {
@@ -104,11 +111,12 @@ make_directory() {
     --member "GOV/70000562/population/registrar/officers=Ministry of the Interior" \
     --member "GOV/70000310/pensions=Pension Board" \
     --member "GOV/70000400/portal=State Portal" \
+    --member "GOV/70000500/auditor=National Audit Office" \
     --member "GOV/70000600/tsa=Time-stamping on one machine" \
     --serve "$POPULATION=127.0.0.1:$POPULATION_PORT" \
     --root "$PUBLISHED/root.pem" --transport-ca "$PUBLISHED/transport.pem" --seal-ca "$PUBLISHED/seal.pem" \
     --time-stamp-ca "$PUBLISHED/time-stamp.pem" \
-    --tsa "http://127.0.0.1:$TSA_PORT/=$MEMBERS/tsa/time-stamp/cert.pem" --clock declared >"$folder/directory.json"
+    --tsa "http://127.0.0.1:$TSA_PORT/=$MEMBERS/tsa/time-stamp/current/cert.pem" --clock declared >"$folder/directory.json"
   ctl directory sign --in "$folder/directory.json" --key "$folder/signer.key" --out "$folder/directory.egov" >/dev/null
   ctl directory accept "$folder/directory.egov" | sed 's/^/      /'
 }
@@ -133,7 +141,9 @@ write_context() {
     "officers": {"folder": "members/officers", "purpose": "access-management",
                  "act": "Population Register Act", "provision": "access to data", "version": "2026-01-01"},
     "portal": {"folder": "members/portal", "purpose": "own-data",
-               "act": "Population Register Act", "provision": "right to know", "version": "2026-01-01"}
+               "act": "Population Register Act", "provision": "right to know", "version": "2026-01-01"},
+    "auditor": {"folder": "members/auditor", "purpose": "audit",
+                "act": "National Audit Office Act", "provision": "audit", "version": "2026-01-01"}
   }
 }
 JSON
@@ -148,10 +158,10 @@ start_population() {
     "listen": "127.0.0.1:$POPULATION_PORT",
     "ops_listen": "127.0.0.1:$((POPULATION_PORT + 10))",
     "data_directory": "$EGOV_HOME/population",
-    "tls": {"key": "$MEMBERS/population/transport/key.pem", "certificate": "$MEMBERS/population/transport/cert.pem",
+    "tls": {"key": "$MEMBERS/population/transport/current/key.pem", "certificate": "$MEMBERS/population/transport/current/cert.pem",
             "anchors": "$ANCHORS", "crl_directory": "$PUBLISHED/crl"},
-    "log_key": "$MEMBERS/population/log/key.pem",
-    "log_certificate": "$MEMBERS/population/log/cert.pem",
+    "log_key": "$MEMBERS/population/log/current/key.pem",
+    "log_certificate": "$MEMBERS/population/log/current/cert.pem",
     "authorities": "$AUTHORITIES",
     "time_stamping": [{"url": "http://127.0.0.1:$TSA_PORT/"}],
     "first_officer": "$OFFICERS",
@@ -186,6 +196,7 @@ grant_rights() {
   grant "$REGISTRAR" population-registration "$service/GetPerson" \
     "population.person.${person//,/,population.person.}" --calls 100000
   grant "$PORTAL" own-data egov.disclosure.v1.UsageService/FindUsage disclosure.usage
+  grant "$AUDITOR" audit egov.evidence.v1.EvidenceService/audit
   grant "$PENSIONS" pension-payment "$service/WatchChanges" population.change
   # Last, because it says that all are granted.
   grant "$PENSIONS" pension-payment "$service/VerifyVitalStatus" \

@@ -62,11 +62,11 @@ absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::s
   exchange::ClientOptions options;
   options.target = service.addresses(0);
   options.audience = service.audience();
-  options.tls.files.key = identity.folder() + "/tls/tls.key";
-  options.tls.files.certificate = identity.folder() + "/tls/tls.crt";
+  options.tls.files.key = identity.folder() + "/transport/current/key.pem";
+  options.tls.files.certificate = identity.folder() + "/transport/current/cert.pem";
   options.tls.files.anchors = context.anchors();
-  options.seal_key = identity.folder() + "/seal.key";
-  options.seal_certificate = identity.folder() + "/seal.crt";
+  options.seal_key = identity.folder() + "/seal/current/key.pem";
+  options.seal_certificate = identity.folder() + "/seal/current/cert.pem";
   options.anchors = context.anchors();
   options.authorities = context.authorities();
   if (!context.memory().empty()) {
