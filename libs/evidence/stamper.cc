@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "libs/base/status.h"
-#include "libs/evidence/http.h"
+#include "libs/http/http.h"
 #include "libs/pki/timestamp.h"
 #include "libs/proof/stamp.h"
 
@@ -24,7 +24,7 @@ Stamper::Stamper(Log* log, StamperOptions options) : log_(log), options_(std::mo
 
 absl::StatusOr<std::unique_ptr<Stamper>> Stamper::Start(Log* log, StamperOptions options) {
   for (const StampAuthority& authority : options.authorities) {
-    EGOV_RETURN_IF_ERROR(HttpUrl::Parse(authority.url).status());
+    EGOV_RETURN_IF_ERROR(http::CheckUrl(authority.url));
   }
   std::unique_ptr<Stamper> stamper(new Stamper(log, std::move(options)));
   EGOV_ASSIGN_OR_RETURN(const auto newest, log->StampedAtMost(UINT64_MAX));
@@ -86,12 +86,14 @@ absl::Status Stamper::Round() {
 
 absl::StatusOr<Stamped> Stamper::Ask(const StampAuthority& authority,
                                      const Checkpoint& checkpoint) {
-  EGOV_ASSIGN_OR_RETURN(const HttpUrl url, HttpUrl::Parse(authority.url));
   const auto request = pki::TimeStampRequest::New(pki::Sha256Of(checkpoint.note));
-  EGOV_ASSIGN_OR_RETURN(
-      const std::string answer,
-      HttpPost(url, "application/timestamp-query", request.ToDer(), options_.timeout, kMaxAnswer));
-  EGOV_ASSIGN_OR_RETURN(std::string response, proof::NarrowResponse(answer));
+  EGOV_ASSIGN_OR_RETURN(const http::Response answer,
+                        http::Post(authority.url, "application/timestamp-query", request.ToDer(),
+                                   {options_.timeout, kMaxAnswer}));
+  if (answer.status != 200) {
+    return NoTimeStamp(absl::StatusCode::kUnavailable, "the authority answered with an HTTP error");
+  }
+  EGOV_ASSIGN_OR_RETURN(std::string response, proof::NarrowResponse(answer.body));
   EGOV_ASSIGN_OR_RETURN(
       const proof::Stamp verified,
       proof::VerifyStamp(response, checkpoint.note, request.nonce, *authority.trust));
