@@ -219,7 +219,10 @@ class StreamImpl final : public Stream {
     }
   }
 
-  void Cancel() override { context_.TryCancel(); }
+  void Cancel() override {
+    cancelled_ = true;
+    context_.TryCancel();
+  }
 
  private:
   absl::Status Seal(std::string header, std::string* sealed) {
@@ -257,7 +260,7 @@ class StreamImpl final : public Stream {
   }
 
   absl::Status Ended() {
-    const absl::Status status = rpc::FromGrpc(End());
+    const absl::Status status = rpc::FromGrpc(End(), cancelled_);
     return status.ok() ? Error(StatusCode::kOutOfRange, "END_OF_STREAM", "the stream is at its end").status() : status;
   }
 
@@ -268,6 +271,7 @@ class StreamImpl final : public Stream {
   grpc::TemplatedGenericStub<ByteBuffer, ByteBuffer> stub_;
   Call call_;
   bool over_ = false;
+  bool cancelled_ = false;
 
   uint64_t next_window_ = 0;
   std::string previous_header_;

@@ -177,6 +177,11 @@ grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const Han
           return reactor;
         }
         call->caller = (*peer)->spiffe;
+        const auto deadline = rpc::AdmitDeadline(context->deadline(), call->received);
+        if (!deadline.ok()) {
+          answer(deadline.status(), "");
+          return reactor;
+        }
         auto lease = parts.admission->Admit(static_cast<int64_t>(request->Length()));
         if (!lease.ok()) {
           answer(lease.status(), "");
@@ -184,12 +189,12 @@ grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const Han
         }
         call->lease = *std::move(lease);
         const absl::Status queued =
-            parts.workers->Run([method, bytes = ToString(*request), call, answer]() {
+            parts.workers->Run([method, bytes = ToString(*request), call, answer, until = deadline->inner]() {
               const std::unique_ptr<google::protobuf::Message> question(method.request->New());
               const std::unique_ptr<google::protobuf::Message> reply(method.response->New());
               absl::Status status;
               if (question->ParseFromString(bytes)) {
-                status = method.run(call->caller, *question, reply.get());
+                status = method.run(call->caller, until, *question, reply.get());
               } else {
                 status = base::Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
                              .Expected(std::string(question->GetTypeName()));

@@ -78,7 +78,7 @@ struct PlainMethod {
   std::string name;
   const google::protobuf::Message* request = nullptr;  // prototypes
   const google::protobuf::Message* response = nullptr;
-  std::function<absl::Status(absl::string_view caller, const google::protobuf::Message& request,
+  std::function<absl::Status(absl::string_view caller, absl::Time deadline, const google::protobuf::Message& request,
                              google::protobuf::Message* response)>
       run;
 };

@@ -191,7 +191,7 @@ class RegisterImpl final : public Register {
     if (log_->Newest().size == 0) {
       EGOV_RETURN_IF_ERROR(log_->State(absl::StrCat("opened ", log_->origin(), "; first officer ", config_.first_officer())));
     }
-    StartStamper();
+    EGOV_RETURN_IF_ERROR(StartStamper());
     StartPipeline();
     HandlerParts handlers;
     handlers.pipeline = pipeline_.get();
@@ -324,12 +324,22 @@ class RegisterImpl final : public Register {
     return absl::OkStatus();
   }
 
-  void StartStamper() {
+  absl::Status StartStamper() {
     evidence::StamperOptions options;
-    for (const TimeStampingConfig& one : config_.time_stamping()) options.authorities.push_back({one.url()});
-    options.interval = absl::Seconds(config_.stamp_interval_seconds() > 0 ? config_.stamp_interval_seconds() : 60);
+    for (const TimeStampingConfig& one : config_.time_stamping()) options.authorities.push_back({one.url(), trust_->verifier()});
+    if (config_.stamp_interval_seconds() > 0) options.interval = absl::Seconds(config_.stamp_interval_seconds());
     options.clock = clock_;
-    stamper_ = evidence::Stamper::Start(log_.get(), std::move(options));
+    options.on_passed_over = [this](const std::string& url, const absl::Status& why) {
+      logger_->Warning("a time-stamping authority was passed over", {{"url", url}, {"why", why.message()}});
+    };
+    EGOV_ASSIGN_OR_RETURN(stamper_, evidence::Stamper::Start(log_.get(), std::move(options)));
+    return absl::OkStatus();
+  }
+
+  // How long the oldest record without a time-stamp has been waiting.
+  absl::Duration Unstamped() const {
+    const absl::StatusOr<absl::Duration> waiting = stamper_->WaitingFor();
+    return waiting.ok() ? *waiting : absl::InfiniteDuration();
   }
 
   void StartPipeline() {
@@ -344,7 +354,7 @@ class RegisterImpl final : public Register {
     parts.clock = clock_;
     parts.ids = ids_;
     if (config_.time_stamp_grace_seconds() > 0) parts.time_stamp_grace = absl::Seconds(config_.time_stamp_grace_seconds());
-    parts.time_stamp_age = [this] { return stamper_->Age(); };
+    parts.time_stamp_age = [this] { return Unstamped(); };
     parts.details = [name = self_.subsystem()](const absl::Status& status) {
       return rpc::ToGrpc(status, name).error_details();
     };
@@ -352,36 +362,31 @@ class RegisterImpl final : public Register {
     feeds_ = std::make_unique<FeedWaker>(store_.get(), workers_.get());
   }
 
+  // Binds one method of EvidenceService.
+  template <typename Request, typename Response>
+  PlainMethod Evidence(const char* name, absl::StatusOr<Response> (evidence::EvidenceService::*method)(
+                                             const Request&, const evidence::Asker&) const) {
+    return {kEvidenceService, name, &Request::default_instance(), &Response::default_instance(),
+            [this, method](absl::string_view caller, absl::Time deadline, const google::protobuf::Message& question,
+                           google::protobuf::Message* answer) {
+              evidence::Asker asker{std::string(caller), MayAudit(caller), deadline};
+              absl::StatusOr<Response> told =
+                  (evidence_.get()->*method)(static_cast<const Request&>(question), asker);
+              if (told.ok()) static_cast<Response*>(answer)->Swap(&*told);
+              return told.status();
+            }};
+  }
+
   std::vector<PlainMethod> EvidenceMethods() {
-    using namespace egov::evidence::v1;  // NOLINT: names of messages
-    evidence_ = std::make_unique<evidence::Service>(log_.get(), stamper_.get(), trust_->authorities());
-    std::vector<PlainMethod> methods;
-    const auto add = [&](const char* name, const google::protobuf::Message& request,
-                         const google::protobuf::Message& response, auto call) {
-      methods.push_back({kEvidenceService, name, &request, &response,
-                         [this, call](absl::string_view caller, const google::protobuf::Message& question,
-                                      google::protobuf::Message* answer) {
-                           const bool audit = access_->MayKnock(caller, kEvidenceService, "audit").ok() &&
-                                              MayAudit(caller);
-                           return call(caller, audit, question, answer);
-                         }});
-    };
-    evidence::Service* const service = evidence_.get();
-#define EGOV_EVIDENCE_METHOD(Name)                                                                                  \
-  add(#Name, Name##Request::default_instance(), Name##Response::default_instance(),                                 \
-      [service](absl::string_view caller, bool audit, const google::protobuf::Message& question,                    \
-                google::protobuf::Message* answer) {                                                                \
-        auto result = service->Name(static_cast<const Name##Request&>(question), caller, audit);                    \
-        if (result.ok()) *static_cast<Name##Response*>(answer) = *std::move(result);                                \
-        return result.status();                                                                                     \
-      })
-    EGOV_EVIDENCE_METHOD(GetReceipt);
-    EGOV_EVIDENCE_METHOD(GetConsistency);
-    EGOV_EVIDENCE_METHOD(Stamp);
-    EGOV_EVIDENCE_METHOD(GetCertificates);
-    EGOV_EVIDENCE_METHOD(ListEntries);
-#undef EGOV_EVIDENCE_METHOD
-    return methods;
+    using evidence::EvidenceService;
+    std::vector<pki::Certificate> certificates = trust_->authorities();
+    certificates.insert(certificates.begin(), *log_certificate_);
+    evidence_ = std::make_unique<EvidenceService>(log_.get(), stamper_.get(), std::move(certificates));
+    return {Evidence("GetReceipt", &EvidenceService::GetReceipt),
+            Evidence("GetConsistency", &EvidenceService::GetConsistency),
+            Evidence("Stamp", &EvidenceService::Stamp),
+            Evidence("GetCertificates", &EvidenceService::GetCertificates),
+            Evidence("ListEntries", &EvidenceService::ListEntries)};
   }
 
   // Officers may knock anywhere; the log is for who has the right.
@@ -413,8 +418,8 @@ class RegisterImpl final : public Register {
     });
     metrics_.AddGaugeFunction("egov_log_size", "Records in the evidence log.", {},
                               [this] { return static_cast<double>(log_->Newest().size); });
-    metrics_.AddGaugeFunction("egov_time_stamp_age_seconds", "Age of the newest time-stamp of the evidence log.", {},
-                              [this] { return absl::ToDoubleSeconds(stamper_->Age()); });
+    metrics_.AddGaugeFunction("egov_unstamped_seconds", "How long the oldest record without a time-stamp has been waiting.",
+                              {}, [this] { return absl::ToDoubleSeconds(Unstamped()); });
     metrics_.AddGaugeFunction("egov_store_commits", "Transactions made durable since the start.", {},
                               [this] { return static_cast<double>(store_->Statistics().commits); });
     metrics_.AddGaugeFunction("egov_store_flushes", "Syncs since the start.", {},
@@ -444,7 +449,7 @@ class RegisterImpl final : public Register {
   std::unique_ptr<rpc::Executor> workers_;
   std::unique_ptr<rpc::Admission> admission_;
   std::unique_ptr<evidence::Stamper> stamper_;
-  std::unique_ptr<evidence::Service> evidence_;
+  std::unique_ptr<evidence::EvidenceService> evidence_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<FeedWaker> feeds_;
   std::unique_ptr<rpc::Server> server_;

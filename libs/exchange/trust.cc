@@ -150,6 +150,10 @@ absl::StatusOr<std::shared_ptr<const Signer>> Trust::Check(const pki::Certificat
 }
 
 std::vector<pki::Certificate> Trust::authorities() const { return current()->authorities; }
-std::vector<pki::Crl> Trust::lists() const { return current()->lists; }
+
+std::shared_ptr<const pki::ChainVerifier> Trust::verifier() const {
+  const std::shared_ptr<Generation> generation = current();
+  return std::shared_ptr<const pki::ChainVerifier>(generation, &generation->verifier);
+}
 
 }  // namespace egov::exchange

@@ -58,9 +58,9 @@ class Trust {
   absl::StatusOr<std::shared_ptr<const Signer>> Check(const pki::Certificate& certificate, pki::Purpose purpose,
                                                       absl::Time now);
 
-  // What a third party needs below the anchors: the authorities and the lists in force, DER.
+  // The authorities between certificates and anchors, and what verifies by the anchors now.
   std::vector<pki::Certificate> authorities() const;
-  std::vector<pki::Crl> lists() const;
+  std::shared_ptr<const pki::ChainVerifier> verifier() const;
 
  private:
   // One reading of the files, and what was verified by it.

@@ -250,6 +250,8 @@ absl::StatusOr<Response> Exchange(absl::string_view method, const std::string& u
 
 }  // namespace
 
+absl::Status CheckUrl(absl::string_view url) { return ParseUrl(url).status(); }
+
 absl::StatusOr<Response> Get(const std::string& url, const ClientOptions& options) {
   return Exchange("GET", url, "", "", options);
 }

@@ -34,6 +34,9 @@ absl::StatusOr<Response> Get(const std::string& url, const ClientOptions& option
 absl::StatusOr<Response> Post(const std::string& url, absl::string_view content_type,
                               absl::string_view body, const ClientOptions& options = {});
 
+// Whether an address can be used at all: http://host[:port][/path]. INVALID_ARGUMENT/BAD_URL.
+absl::Status CheckUrl(absl::string_view url);
+
 struct Request {
   std::string method;        // "GET", "POST"
   std::string path;          // decoded, without the query; never has a ".." segment

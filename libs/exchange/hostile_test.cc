@@ -1,0 +1,311 @@
+// What hostile, broken and unlucky callers get: refused by name, and nothing disclosed.
+#include <grpcpp/client_context.h>
+
+#include <functional>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "egov/evidence/v1/evidence_service.pb.h"
+#include "libs/exchange/testing/fixture.h"
+#include "libs/merkle/merkle.h"
+#include "libs/pki/testing/authority.h"
+#include "libs/proof/wire.h"
+#include "libs/rpc/channel.h"
+#include "libs/rpc/testing/client.h"
+
+namespace egov::exchange::testing {
+namespace {
+
+using absl::StatusCode;
+using base::Fails;
+using base::IsOk;
+using egov::exchange::v1::Header;
+using egov::exchange::v1::SealedHeader;
+using namespace egov::testing::lending::v1;  // NOLINT: the contract's messages
+using pki::Purpose;
+using pki::testing::Must;
+
+std::string Text(const pki::Digest& digest) { return std::string(pki::AsBytes(digest)); }
+
+// A call made by hand, so that every part of it can be wrong.
+struct Handmade {
+  std::string method = kGetCard;
+  std::string request;
+  std::string salt = base::RandomBytes(16);
+  Header header;
+  SealedHeader sealed;
+  std::string certificate;
+};
+
+class HostileTest : public LendingTest {
+ protected:
+  void SetUp() override {
+    LendingTest::SetUp();
+    GrantUsual();
+    ASSERT_THAT(Issue(7), IsOk());
+    options_ = world_.Member(kShop, config_, register_->port());
+    key_ = std::make_unique<pki::PrivateKey>(Must(pki::PrivateKey::LoadFile(options_.seal_key)));
+    certificate_ = Load(options_.seal_certificate);
+    Connect();
+  }
+
+  void TearDown() override {
+    channels_.reset();
+    LendingTest::TearDown();
+  }
+
+  void Connect() {
+    rpc::ChannelOptions channel;
+    channel.target = options_.target;
+    channel.audience = options_.audience;
+    channel.tls = options_.tls;
+    channels_ = Must(rpc::Channels::Create(channel));
+  }
+
+  static std::unique_ptr<pki::Certificate> Load(const std::string& path) {
+    std::string pem;
+    FILE* const file = fopen(path.c_str(), "r");
+    char buffer[8192];
+    pem.assign(buffer, fread(buffer, 1, sizeof buffer, file));
+    fclose(file);
+    return std::make_unique<pki::Certificate>(Must(pki::Certificate::ChainFromPem(pem))[0]);
+  }
+
+  // A right call; `twist` spoils the header before it is sealed.
+  Handmade Make(const std::function<void(Handmade&)>& twist = nullptr) {
+    Handmade made;
+    made.request = Ask(7).SerializeAsString();
+    Header& header = made.header;
+    header.set_id(base::RandomBytes(16));
+    header.set_caller(std::string("spiffe://") + kShop);
+    header.set_audience(config_.audience());
+    header.set_method(made.method);
+    header.set_issued_micros(absl::ToUnixMicros(absl::Now()));
+    header.set_purpose("sale");
+    header.add_items("lending.card.holder");
+    header.set_request(Text(proof::Commit(made.salt, made.request)));
+    header.set_last(true);
+    header.set_algorithm(egov::exchange::v1::ALGORITHM_ECDSA_P256_SHA256);
+    header.set_seal_certificate(Text(certificate_->fingerprint()));
+    made.certificate = certificate_->ToDer();
+    if (twist) twist(made);
+    Seal(made, *key_);
+    return made;
+  }
+
+  static void Seal(Handmade& made, const pki::PrivateKey& key) {
+    const std::string bytes = made.header.SerializeAsString();
+    made.sealed.set_header(bytes);
+    made.sealed.set_size(1);
+    made.sealed.set_signature(Must(key.Sign(proof::SealedBytes(1, proof::HeaderLeaf(bytes)))));
+  }
+
+  absl::Status Send(const Handmade& made) {
+    grpc::ClientContext context;
+    channels_->Prepare(&context, absl::Seconds(10));
+    context.AddMetadata("egov-header-bin", made.sealed.SerializeAsString());
+    context.AddMetadata("egov-salt-bin", made.salt);
+    context.AddMetadata("egov-certificate-bin", made.certificate);
+    return rpc::testing::Call(channels_->Next(), made.method, made.request, &context).status();
+  }
+
+  ClientOptions options_;
+  std::unique_ptr<pki::PrivateKey> key_;
+  std::unique_ptr<pki::Certificate> certificate_;
+  std::unique_ptr<rpc::Channels> channels_;
+};
+
+TEST_F(HostileTest, ACallMadeByHandByTheRulesIsAnswered) { EXPECT_THAT(Send(Make()), IsOk()); }
+
+TEST_F(HostileTest, AReplayedHeaderIsRefused) {
+  const Handmade made = Make();
+  ASSERT_THAT(Send(made), IsOk());
+  EXPECT_THAT(Send(made), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
+  // Many at once: exactly one is answered.
+  const Handmade raced = Make();
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) threads.emplace_back([&] { answered += Send(raced).ok(); });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answered, 1);
+}
+
+TEST_F(HostileTest, AReplayedHeaderIsRefusedAfterARestartToo) {
+  const Handmade made = Make();
+  ASSERT_THAT(Send(made), IsOk());
+  channels_.reset();
+  StopRegister();
+  StartRegister();
+  Connect();
+  EXPECT_THAT(Send(made), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
+}
+
+TEST_F(HostileTest, AHeaderForAnotherServiceMethodTimeOrContentIsRefused) {
+  EXPECT_THAT(Send(Make([](Handmade& m) { m.header.set_audience("spiffe://ee/GOV/70000562/other"); })),
+              Fails(StatusCode::kInvalidArgument, "WRONG_AUDIENCE", "header.audience"));
+  EXPECT_THAT(Send(Make([](Handmade& m) { m.header.set_audience("spiffe://fi/GOV/70000562/lending"); })),
+              Fails(StatusCode::kInvalidArgument, "WRONG_AUDIENCE", "header.audience"));
+  EXPECT_THAT(Send(Make([](Handmade& m) { m.header.set_method(kFindUsage); })),
+              Fails(StatusCode::kInvalidArgument, "WRONG_METHOD", "header.method"));
+  for (const absl::Duration off : {absl::Minutes(6), -absl::Minutes(6)}) {
+    EXPECT_THAT(Send(Make([&](Handmade& m) { m.header.set_issued_micros(absl::ToUnixMicros(absl::Now() + off)); })),
+                Fails(StatusCode::kInvalidArgument, "STALE_HEADER", "header.issued_micros"));
+  }
+  Handmade other = Make();
+  other.request = Ask(8).SerializeAsString();
+  EXPECT_THAT(Send(other), Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT", "header.request"));
+  Handmade salted = Make();
+  salted.salt = base::RandomBytes(16);
+  EXPECT_THAT(Send(salted), Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT"));
+  EXPECT_THAT(Send(Make([](Handmade& m) { m.header.set_algorithm(egov::exchange::v1::ALGORITHM_UNSPECIFIED); })),
+              Fails(StatusCode::kInvalidArgument, "UNKNOWN_ALGORITHM"));
+  EXPECT_THAT(Send(Make([](Handmade& m) { m.header.set_window(1); m.header.set_previous(std::string(32, 'x')); })),
+              Fails(StatusCode::kInvalidArgument, "BAD_WINDOW"));
+}
+
+TEST_F(HostileTest, ASealThatIsNotOverThisHeaderIsRefused) {
+  Handmade changed = Make();
+  changed.header.set_purpose("other");
+  changed.sealed.set_header(changed.header.SerializeAsString());
+  EXPECT_THAT(Send(changed), Fails(StatusCode::kUnauthenticated, "BAD_SEAL"));
+
+  // The path of another leaf: a batch of two, both sealed, positions swapped.
+  Handmade first = Make(), second = Make();
+  const std::string one = first.header.SerializeAsString(), two = second.header.SerializeAsString();
+  const merkle::BatchTree tree({proof::HeaderLeaf(one), proof::HeaderLeaf(two)});
+  const std::string signature = Must(key_->Sign(proof::SealedBytes(2, tree.root())));
+  first.sealed.Clear();
+  first.sealed.set_header(one);
+  first.sealed.set_index(1);
+  first.sealed.set_size(2);
+  first.sealed.add_path(Text(tree.path(1)[0]));
+  first.sealed.set_signature(signature);
+  EXPECT_THAT(Send(first), Fails(StatusCode::kUnauthenticated, "BAD_SEAL"));
+  // Its own path is good.
+  first.sealed.set_index(0);
+  first.sealed.set_path(0, Text(tree.path(0)[0]));
+  EXPECT_THAT(Send(first), IsOk());
+
+  // A node of the tree offered as a leaf.
+  Handmade node = Make();
+  node.sealed.set_header(Text(proof::HeaderLeaf(one)) + Text(proof::HeaderLeaf(two)));
+  node.sealed.set_size(1);
+  node.sealed.set_signature(Must(key_->Sign(proof::SealedBytes(1, tree.root()))));
+  EXPECT_EQ(Send(node).code(), StatusCode::kInvalidArgument);
+}
+
+TEST_F(HostileTest, ASealByAnotherKeyOrKindOfKeyIsRefused) {
+  const auto sealed_by = [&](const pki::testing::Identity& identity) {
+    Handmade made = Make([&](Handmade& m) {
+      m.header.set_seal_certificate(Text(identity.certificate.fingerprint()));
+      m.certificate = identity.certificate.ToDer();
+    });
+    Seal(made, identity.key);
+    return Send(made);
+  };
+  const absl::Time now = absl::Now();
+  // The TLS key signs no seals.
+  EXPECT_THAT(sealed_by(pki::testing::MakeMember(world_.transport_authority(), Purpose::kTransport, kShop, now)),
+              Fails(StatusCode::kPermissionDenied, "WRONG_USAGE"));
+  // Another member's seal.
+  EXPECT_THAT(sealed_by(pki::testing::MakeMember(world_.seal_authority(), Purpose::kSeal, kLender, now)),
+              Fails(StatusCode::kUnauthenticated, "WRONG_CALLER"));
+  // Another authority's.
+  const pki::testing::Identity elsewhere = pki::testing::MakeRoot("Elsewhere", now);
+  EXPECT_THAT(sealed_by(pki::testing::MakeMember(elsewhere, Purpose::kSeal, kShop, now)),
+              Fails(StatusCode::kUnauthenticated, "UNKNOWN_ISSUER"));
+  // An expired one.
+  pki::CertificateProfile past = pki::testing::Profile(Purpose::kSeal, "past", now);
+  past.spiffe = Must(pki::SpiffeId::FromXRoad(kShop));
+  past.not_after = now - absl::Hours(1);
+  EXPECT_THAT(sealed_by(pki::testing::MakeUnder(world_.seal_authority(), past)),
+              Fails(StatusCode::kUnauthenticated, "EXPIRED"));
+  // One that was never shown.
+  Handmade unknown = Make([&](Handmade& m) {
+    m.header.set_seal_certificate(std::string(32, 'x'));
+    m.certificate.clear();
+  });
+  EXPECT_THAT(Send(unknown), Fails(StatusCode::kUnauthenticated, "UNKNOWN_SEAL_CERTIFICATE"));
+}
+
+TEST_F(HostileTest, ARevokedSealStopsOnAnOpenConnection) {
+  ASSERT_THAT(Send(Make()), IsOk());
+  world_.RevokeSeal(kShop);
+  const absl::Time limit = absl::Now() + absl::Seconds(30);
+  absl::Status status;
+  while (status.ok() && absl::Now() < limit) status = Send(Make());
+  EXPECT_THAT(status, Fails(StatusCode::kUnauthenticated, "REVOKED"));
+}
+
+TEST_F(HostileTest, GarbageInEveryPlaceIsRefusedByName) {
+  Handmade made = Make();
+  grpc::ClientContext bare;
+  EXPECT_THAT(rpc::testing::Call(channels_->Next(), kGetCard, made.request, &bare).status(),
+              Fails(StatusCode::kInvalidArgument, "BAD_HEADER"));
+  const std::string good = made.sealed.SerializeAsString();
+  for (size_t i = 0; i < good.size(); i += 7) {
+    std::string bad = good;
+    bad[i] = static_cast<char>(bad[i] ^ 0x20);
+    grpc::ClientContext context;
+    context.AddMetadata("egov-header-bin", bad);
+    context.AddMetadata("egov-salt-bin", made.salt);
+    context.AddMetadata("egov-certificate-bin", made.certificate);
+    EXPECT_FALSE(rpc::testing::Call(channels_->Next(), kGetCard, made.request, &context).ok()) << "byte " << i;
+  }
+  Handmade unparsable = Make([](Handmade& m) {
+    m.request = "\xff\xff\xff";
+    m.header.set_request(Text(proof::Commit(m.salt, m.request)));
+  });
+  EXPECT_THAT(Send(unparsable), Fails(StatusCode::kInvalidArgument, "BAD_MESSAGE"));
+  Handmade huge = Make([](Handmade& m) { m.header.set_case_reference(std::string(1000, 'x')); });
+  EXPECT_THAT(Send(huge), Fails(StatusCode::kInvalidArgument, "BAD_HEADER"));
+}
+
+TEST_F(HostileTest, WithoutATransportCertificateOfThisInstanceNoCallSucceeds) {
+  const absl::Time now = absl::Now();
+  const auto call_as = [&](const pki::testing::Identity& identity) {
+    world_.ReplaceTransport(kShop, identity);
+    Connect();
+    return Send(Make());
+  };
+  EXPECT_THAT(call_as(pki::testing::MakeMember(world_.transport_authority(), Purpose::kTransport, kShop, now)), IsOk());
+  pki::CertificateProfile profile = pki::testing::Profile(Purpose::kTransport, "shop", now);
+  profile.spiffe = Must(pki::SpiffeId::FromXRoad(kShop));
+  profile.not_after = now - absl::Hours(1);
+  EXPECT_FALSE(call_as(pki::testing::MakeUnder(world_.transport_authority(), profile)).ok()) << "expired";
+  const pki::testing::Identity elsewhere = pki::testing::MakeRoot("Elsewhere", now);
+  EXPECT_FALSE(call_as(pki::testing::MakeMember(elsewhere, Purpose::kTransport, kShop, now)).ok()) << "another authority's";
+  EXPECT_FALSE(call_as(pki::testing::MakeMember(world_.seal_authority(), Purpose::kSeal, kShop, now)).ok()) << "a seal";
+}
+
+TEST_F(HostileTest, AWindowThatIsReorderedRepeatedOrCutIsRefused) {
+  // By hand, because the kit cannot send such streams: the second window under the first one's number.
+  EGOV_ASSERT_OK_AND_ASSIGN(auto stream, shop_->Open(kFindBlocked, For("sale", {"lending.card.blocked"}), absl::Seconds(10)));
+  FindBlockedRequest part;
+  part.set_scheme(kScheme);
+  part.add_numbers("7");
+  ASSERT_THAT(stream->Send({part.SerializeAsString()}, false), IsOk());
+  ASSERT_THAT(stream->Receive(), IsOk());
+  stream.reset();  // cut: no last window. What was answered is on record; nothing else happens.
+  EXPECT_THAT(Send(Make()), IsOk());
+}
+
+TEST_F(HostileTest, OthersReceiptsAndTheWholeLogAreNotForEveryone) {
+  const Handmade made = Make();
+  ASSERT_THAT(Send(made), IsOk());
+  egov::evidence::v1::GetReceiptRequest request;
+  egov::evidence::v1::GetReceiptResponse response;
+  request.set_id(made.header.id());
+  EXPECT_THAT(shop_->CallPlain("/egov.evidence.v1.EvidenceService/GetReceipt", request, &response), IsOk());
+  EXPECT_FALSE(lender_->CallPlain("/egov.evidence.v1.EvidenceService/GetReceipt", request, &response).ok());
+  egov::evidence::v1::ListEntriesRequest list;
+  egov::evidence::v1::ListEntriesResponse entries;
+  list.set_origin("ee/GOV/70000562/lending/log/0");
+  EXPECT_EQ(shop_->CallPlain("/egov.evidence.v1.EvidenceService/ListEntries", list, &entries).code(),
+            StatusCode::kPermissionDenied);
+  EXPECT_EQ(officer_->CallPlain("/egov.evidence.v1.EvidenceService/ListEntries", list, &entries).code(),
+            StatusCode::kPermissionDenied) << "not for officers either, without the right";
+}
+
+}  // namespace
+}  // namespace egov::exchange::testing

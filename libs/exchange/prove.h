@@ -1,0 +1,21 @@
+// Gathers what a third party needs: stamps around the records, certificates, revocation lists. Internal to libs/exchange.
+#ifndef EGOV_LIBS_EXCHANGE_PROVE_H_
+#define EGOV_LIBS_EXCHANGE_PROVE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "egov/evidence/v1/evidence.pb.h"
+#include "libs/exchange/client.h"
+
+namespace egov::exchange {
+
+absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(Client& client, const std::string& origin,
+                                                               absl::Span<const Exchange> windows, bool with_content,
+                                                               absl::Duration timeout);
+
+}  // namespace egov::exchange
+
+#endif  // EGOV_LIBS_EXCHANGE_PROVE_H_
