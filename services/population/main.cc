@@ -22,7 +22,8 @@ absl::StatusOr<PopulationConfig> Configure(const std::string& path) {
   PopulationConfig config;
   EGOV_RETURN_IF_ERROR(exchange::ReadConfig(path, &config));
   if (config.schemes().empty()) config.add_schemes("ee-isikukood");
-  EGOV_RETURN_IF_ERROR(Schemes::Of({config.schemes().begin(), config.schemes().end()}).status());
+  const std::vector<std::string> schemes(config.schemes().begin(), config.schemes().end());
+  EGOV_RETURN_IF_ERROR(Schemes::Of(schemes).status());
   return config;
 }
 
