@@ -253,11 +253,11 @@ void Auditor::Check(const v1::LogEntry& entry, uint64_t position) {
   if (!opened.ok()) {
     return Find(AuditProblem::kBadSeal, position, "the sealed header has not its form");
   }
-  CheckSeal(entry, *opened, position);
+  CheckSeal(entry, *opened, record->code() != 0, position);
   CheckWindows(entry, opened->header, *record, position);
 }
 
-void Auditor::CheckSeal(const v1::LogEntry& entry, const proof::OpenedHeader& opened,
+void Auditor::CheckSeal(const v1::LogEntry& entry, const proof::OpenedHeader& opened, bool refused,
                         uint64_t position) {
   pki::Digest fingerprint;
   pki::DigestFromBytes(opened.header.seal_certificate(), &fingerprint);
@@ -280,7 +280,8 @@ void Auditor::CheckSeal(const v1::LogEntry& entry, const proof::OpenedHeader& op
     return Find(AuditProblem::kBadSeal, position, "the seal's certificate was not valid then");
   }
   const auto& owner = seal.SpiffeId();
-  if (!owner.ok() || owner->ToUri() != opened.header.caller()) {
+  // A refusal may be because of just that.
+  if (!refused && (!owner.ok() || owner->ToUri() != opened.header.caller())) {
     return Find(AuditProblem::kBadSeal, position, "the seal is not that of the caller named");
   }
   // One signature covers a batch: each distinct one is verified once.
@@ -311,11 +312,11 @@ void Auditor::CheckWindows(const v1::LogEntry& entry, const Header& header, cons
       open_.erase(before);
       const bool same_question = request == window.request;
       if (record.window() != window.number + 1 ||
-          (!same_question && header.previous() != window.request)) {
+          (record.code() == 0 && !same_question && header.previous() != window.request)) {
         Find(AuditProblem::kBrokenWindows, position, "the window does not follow the one it names");
       }
     }
-  } else if (header.window() > 0) {
+  } else if (record.code() == 0 && header.window() > 0) {
     Find(AuditProblem::kBrokenWindows, position, "a first answer to a later question");
   }
   if (record.code() == 0 && (record.more() || !header.last())) {

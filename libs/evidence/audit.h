@@ -96,7 +96,7 @@ class Auditor {
   absl::Status CheckExtends(const proof::Note& note, bool* extends);
   void Check(const evidence::v1::LogEntry& entry, uint64_t position);
   void CheckSeal(const evidence::v1::LogEntry& entry, const proof::OpenedHeader& opened,
-                 uint64_t position);
+                 bool refused, uint64_t position);
   void CheckWindows(const evidence::v1::LogEntry& entry, const exchange::v1::Header& header,
                     const exchange::v1::Record& record, uint64_t position);
   void NameMismatch(const proof::Note& note);

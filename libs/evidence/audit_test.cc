@@ -246,6 +246,23 @@ TEST_F(AuditTest, ASealThatIsNotTheCallersIsNamed) {
   EXPECT_TRUE(report.finished) << "the log itself holds";
 }
 
+TEST_F(AuditTest, ARecordedRefusalOfAForeignNameOrWindowIsNoFault) {
+  exchange::v1::Header header = house_.NewHeader();
+  header.set_caller("spiffe://ee/GOV/1/other");
+  exchange::v1::Record refusal;
+  refusal.set_code(16);
+  refusal.set_reason("WRONG_CALLER");
+  disk_->AppendExchange(house_, header, refusal);
+  header = house_.NewHeader(3, true);
+  header.set_previous(std::string(32, 'p'));
+  refusal.set_code(3);
+  refusal.set_reason("BAD_WINDOW");
+  disk_->AppendExchange(house_, header, refusal);
+  const AuditReport report = Audit(*disk_);
+  EXPECT_EQ(ProblemsOf(report), Problems{});
+  EXPECT_EQ(report.refusals, 2);
+}
+
 TEST_F(AuditTest, WindowsAreFollowedAndABrokenChainIsNamed) {
   const auto header = [&](uint64_t window, bool last, const std::string& previous) {
     exchange::v1::Header out = house_.NewHeader(window, last);

@@ -357,9 +357,10 @@ class Verification {
       return Invalid("CONTENT_MISMATCH", "the end user's assertion is not the one committed to")
           .Field("end_user");
     }
-    const bool details_fit = !record.details().empty() && finding->answer_proven
-                                 ? Matches(record.details(), pki::Sha256Of(window.details()))
-                                 : window.details().empty();
+    // Details may stand alone: they tell nobody's data, only why there was none.
+    const bool details_fit = window.details().empty()
+                                 ? record.details().empty() || !finding->answer_proven
+                                 : Matches(record.details(), pki::Sha256Of(window.details()));
     if (!details_fit) {
       return Invalid("CONTENT_MISMATCH", "the status details are not the recorded ones")
           .Field("details");
