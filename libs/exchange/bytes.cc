@@ -10,8 +10,8 @@ std::string EndMessage(const egov::exchange::v1::WindowEnd& end) {
   const std::string body = end.SerializeAsString();
   std::string out(1, kEndTag);
   uint8_t length[10];
-  const uint8_t* const stop =
-      google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(static_cast<uint32_t>(body.size()), length);
+  const uint8_t* const stop = google::protobuf::io::CodedOutputStream::WriteVarint32ToArray(
+      static_cast<uint32_t>(body.size()), length);
   out.append(reinterpret_cast<const char*>(length), stop - length);
   return out.append(body);
 }

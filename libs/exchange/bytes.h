@@ -25,7 +25,8 @@ constexpr char kCertificateKey[] = "egov-certificate-bin";
 
 inline std::string ToString(const grpc::ByteBuffer& buffer) {
   grpc::Slice slice;
-  if (!buffer.TrySingleSlice(&slice).ok() && !buffer.DumpToSingleSlice(&slice).ok()) return std::string();
+  if (!buffer.TrySingleSlice(&slice).ok() && !buffer.DumpToSingleSlice(&slice).ok())
+    return std::string();
   return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
 }
 
@@ -34,12 +35,14 @@ inline grpc::ByteBuffer ToBuffer(absl::string_view bytes) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
-// Field 15, length-delimited: how every message of a stream that ends a window begins, and nothing else does.
+// Field 15, length-delimited: how every message of a stream that ends a window begins, and nothing
+// else does.
 constexpr char kEndTag = 0x7a;
 
 // A stream message that ends a window.
 std::string EndMessage(const egov::exchange::v1::WindowEnd& end);
-// Whether the message ends a window; then `end` is what it says. INVALID_ARGUMENT BAD_WINDOW when it says more than that.
+// Whether the message ends a window; then `end` is what it says. INVALID_ARGUMENT BAD_WINDOW when
+// it says more than that.
 bool IsEnd(absl::string_view message);
 absl::Status ParseEnd(absl::string_view message, egov::exchange::v1::WindowEnd* end);
 

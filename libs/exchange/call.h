@@ -1,4 +1,5 @@
-// What a command of a register may know of the call it serves. Commands never see rights, seals or evidence.
+// What a command of a register may know of the call it serves. Commands never see rights, seals or
+// evidence.
 #ifndef EGOV_LIBS_EXCHANGE_CALL_H_
 #define EGOV_LIBS_EXCHANGE_CALL_H_
 
@@ -21,19 +22,21 @@ namespace egov::exchange {
 
 // One call, or one window of one. Views are valid while the command runs.
 struct Call {
-  absl::Time now;                           // when the question had arrived; the same however often the command runs
+  absl::Time now;  // when the question had arrived; the same however often the command runs
   base::Ids* ids = nullptr;
-  absl::string_view caller;                 // SPIFFE URI of the subsystem
-  absl::string_view message_id;             // 16 bytes
-  absl::Span<const std::string> items;      // what was asked for and is allowed, sorted
+  absl::string_view caller;             // SPIFFE URI of the subsystem
+  absl::string_view message_id;         // 16 bytes
+  absl::Span<const std::string> items;  // what was asked for and is allowed, sorted
 
-  // The subjects that the question names (`discloses.subject`), in order, and the register's keys for them as its
-  // Subjects resolved them; 0: nobody.
+  // The subjects that the question names (`discloses.subject`), in order, and the register's keys
+  // for them as its Subjects resolved them; 0: nobody.
   absl::Span<const disclosure::Subject> asked;
   absl::Span<const disclosure::SubjectKey> keys;
 
   // Whether `item` is among the items.
-  bool Wants(absl::string_view item) const { return std::binary_search(items.begin(), items.end(), item); }
+  bool Wants(absl::string_view item) const {
+    return std::binary_search(items.begin(), items.end(), item);
+  }
 };
 
 // Finds the register's own key of an identifier. Given by the register; thread safe.
@@ -41,8 +44,9 @@ class Subjects {
  public:
   virtual ~Subjects() = default;
 
-  // Sets keys[i] for asked[i]; 0 when nobody has it or it is malformed. Few are looked up in `reader`, so that what the
-  // transaction itself has written is found; how many are looked up faster is the register's own affair.
+  // Sets keys[i] for asked[i]; 0 when nobody has it or it is malformed. Few are looked up in
+  // `reader`, so that what the transaction itself has written is found; how many are looked up
+  // faster is the register's own affair.
   virtual absl::Status Resolve(storage::Reader& reader, absl::Span<const disclosure::Subject> asked,
                                std::vector<disclosure::SubjectKey>* keys) = 0;
 };
@@ -58,27 +62,30 @@ enum class FeedStep {
   kEnd,   // the caller wanted no more than there is
 };
 
-// The commands of a register. All may run more than once for one call and must depend on nothing but their arguments.
+// The commands of a register. All may run more than once for one call and must depend on nothing
+// but their arguments.
 template <typename Request, typename Response>
-using ReadCommand = std::function<absl::StatusOr<Response>(storage::Transaction&, const Call&, const Request&)>;
+using ReadCommand =
+    std::function<absl::StatusOr<Response>(storage::Transaction&, const Call&, const Request&)>;
 template <typename Request, typename Response>
 using WriteCommand = ReadCommand<Request, Response>;
 
 // A window of questions in, parts of a window of answers out.
 template <typename Request, typename Response>
-using QueryCommand = std::function<absl::Status(storage::Transaction&, const Call&, absl::Span<const Request* const> parts,
-                                                Emit<Response> emit)>;
+using QueryCommand =
+    std::function<absl::Status(storage::Transaction&, const Call&,
+                               absl::Span<const Request* const> parts, Emit<Response> emit)>;
 
 // A window of one act, in its parts; everything in one transaction.
 template <typename Request, typename Response>
-using LoadCommand =
-    std::function<absl::StatusOr<Response>(storage::Transaction&, const Call&, absl::Span<const Request* const> parts)>;
+using LoadCommand = std::function<absl::StatusOr<Response>(storage::Transaction&, const Call&,
+                                                           absl::Span<const Request* const> parts)>;
 
-// One step of a feed: tells what comes after *cursor, at most a window of it, and moves *cursor (empty at first; the
-// command takes the start from the request then).
+// One step of a feed: tells what comes after *cursor, at most a window of it, and moves *cursor
+// (empty at first; the command takes the start from the request then).
 template <typename Request, typename Response>
-using FeedCommand = std::function<absl::StatusOr<FeedStep>(storage::Reader&, const Call&, const Request&,
-                                                           std::string* cursor, Emit<Response> emit)>;
+using FeedCommand = std::function<absl::StatusOr<FeedStep>(
+    storage::Reader&, const Call&, const Request&, std::string* cursor, Emit<Response> emit)>;
 
 }  // namespace egov::exchange
 

@@ -41,12 +41,19 @@ std::string Trailer(const ClientContext& context, const char* key) {
 
 class ClientImpl final : public Client {
  public:
-  ClientImpl(ClientOptions options, std::unique_ptr<rpc::Channels> channels, std::unique_ptr<Trust> trust,
-             pki::Certificate seal, pki::PrivateKey key, std::unique_ptr<CheckpointMemory> memory)
-      : options_(std::move(options)), channels_(std::move(channels)), trust_(std::move(trust)),
-        seal_(std::move(seal)), caller_(seal_.SpiffeId()->ToUri()), seals_(std::move(key)),
-        receipts_(options_.audience, trust_.get(), memory.get(), options_.clock), memory_(std::move(memory)),
-        stub_(channels_->Next()), watcher_([this] { Watch(); }) {}
+  ClientImpl(ClientOptions options, std::unique_ptr<rpc::Channels> channels,
+             std::unique_ptr<Trust> trust, pki::Certificate seal, pki::PrivateKey key,
+             std::unique_ptr<CheckpointMemory> memory)
+      : options_(std::move(options)),
+        channels_(std::move(channels)),
+        trust_(std::move(trust)),
+        seal_(std::move(seal)),
+        caller_(seal_.SpiffeId()->ToUri()),
+        seals_(std::move(key)),
+        receipts_(options_.audience, trust_.get(), memory.get(), options_.clock),
+        memory_(std::move(memory)),
+        stub_(channels_->Next()),
+        watcher_([this] { Watch(); }) {}
 
   ~ClientImpl() override {
     {
@@ -60,25 +67,29 @@ class ClientImpl final : public Client {
     (void)CheckConsistency();
   }
 
-  void CallAsync(const std::string& method, const Purpose& purpose, std::string request, absl::Duration timeout,
-                 Done done) override {
+  void CallAsync(const std::string& method, const Purpose& purpose, std::string request,
+                 absl::Duration timeout, Done done) override {
     Begin(method, purpose, std::move(request), timeout,
-          [done = std::move(done)](absl::StatusOr<RawAnswer> answer, Exchange) { done(std::move(answer)); });
+          [done = std::move(done)](absl::StatusOr<RawAnswer> answer, Exchange) {
+            done(std::move(answer));
+          });
   }
 
-  absl::StatusOr<RawAnswer> CallRaw(const std::string& method, const Purpose& purpose, std::string request,
-                                    absl::Duration timeout, Exchange* refused) override {
+  absl::StatusOr<RawAnswer> CallRaw(const std::string& method, const Purpose& purpose,
+                                    std::string request, absl::Duration timeout,
+                                    Exchange* refused) override {
     std::mutex mutex;
     std::condition_variable ready;
     absl::StatusOr<RawAnswer> answer;
     bool over = false;
-    Begin(method, purpose, std::move(request), timeout, [&](absl::StatusOr<RawAnswer> result, Exchange refusal) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      if (refused != nullptr) *refused = std::move(refusal);
-      answer = std::move(result);
-      over = true;
-      ready.notify_one();
-    });
+    Begin(method, purpose, std::move(request), timeout,
+          [&](absl::StatusOr<RawAnswer> result, Exchange refusal) {
+            const std::lock_guard<std::mutex> lock(mutex);
+            if (refused != nullptr) *refused = std::move(refusal);
+            answer = std::move(result);
+            over = true;
+            ready.notify_one();
+          });
     std::unique_lock<std::mutex> lock(mutex);
     ready.wait(lock, [&] { return over; });
     return answer;
@@ -89,9 +100,10 @@ class ClientImpl final : public Client {
     Purpose sorted = purpose;
     std::sort(sorted.items.begin(), sorted.items.end());
     EGOV_RETURN_IF_ERROR(receipts_.health());
-    return OpenClientStream({channels_.get(), &seals_, &receipts_, options_.clock, options_.audience, caller_,
-                             seal_.fingerprint(), seal_.ToDer(), [this] { Noted(); }},
-                            method, std::move(sorted), timeout);
+    return OpenClientStream(
+        {channels_.get(), &seals_, &receipts_, options_.clock, options_.audience, caller_,
+         seal_.fingerprint(), seal_.ToDer(), [this] { Noted(); }},
+        method, std::move(sorted), timeout);
   }
 
   absl::Status CallPlain(const std::string& method, const google::protobuf::Message& request,
@@ -114,19 +126,22 @@ class ClientImpl final : public Client {
     ready.wait(lock, [&] { return over; });
     if (!status.ok()) return rpc::FromGrpc(status);
     if (!response->ParseFromString(ToString(answer))) {
-      return base::Error(StatusCode::kDataLoss, "BAD_ANSWER", "the service's answer does not parse");
+      return base::Error(StatusCode::kDataLoss, "BAD_ANSWER",
+                         "the service's answer does not parse");
     }
     return absl::OkStatus();
   }
 
   absl::Status CheckConsistency() override {
-    return receipts_.CheckConsistency([this](const google::protobuf::Message& request,
-                                             google::protobuf::Message* response) {
-      return CallPlain("/egov.evidence.v1.EvidenceService/GetConsistency", request, response, absl::Seconds(10));
-    });
+    return receipts_.CheckConsistency(
+        [this](const google::protobuf::Message& request, google::protobuf::Message* response) {
+          return CallPlain("/egov.evidence.v1.EvidenceService/GetConsistency", request, response,
+                           absl::Seconds(10));
+        });
   }
 
-  absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows, bool with_content,
+  absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows,
+                                                         bool with_content,
                                                          absl::Duration timeout) override {
     return BuildEvidence(*this, receipts_.origin(), windows, with_content, timeout);
   }
@@ -147,12 +162,13 @@ class ClientImpl final : public Client {
     std::unique_ptr<ClientContext> context;
     std::string sealed_header;
     std::string salt;
+    uint64_t seen = 0;
     ByteBuffer question;
     ByteBuffer answer;
   };
 
-  void Begin(const std::string& method, const Purpose& purpose, std::string request, absl::Duration timeout,
-             Outcome done) {
+  void Begin(const std::string& method, const Purpose& purpose, std::string request,
+             absl::Duration timeout, Outcome done) {
     auto call = std::make_shared<UnaryCall>();
     call->method = method;
     call->purpose = purpose;
@@ -177,6 +193,7 @@ class ClientImpl final : public Client {
     const absl::Status healthy = receipts_.health();
     if (!healthy.ok()) return Over(*call, healthy);
     ++call->tries;
+    call->seen = receipts_.seen_size();
     const absl::Time now = options_.clock->Now();
     call->salt = base::RandomBytes(proof::kSaltSize);
     egov::exchange::v1::Header header;
@@ -200,7 +217,8 @@ class ClientImpl final : public Client {
     channels_->Prepare(call->context.get(), std::max(left, absl::Milliseconds(1)));
     call->context->AddMetadata(kHeaderKey, call->sealed_header);
     call->context->AddMetadata(kSaltKey, call->salt);
-    if (!call->purpose.end_user.empty()) call->context->AddMetadata(kUserKey, call->purpose.end_user);
+    if (!call->purpose.end_user.empty())
+      call->context->AddMetadata(kUserKey, call->purpose.end_user);
     if (!receipts_.introduced()) call->context->AddMetadata(kCertificateKey, seal_.ToDer());
     call->question = ToBuffer(call->request);
     call->answer.Clear();
@@ -223,7 +241,7 @@ class ClientImpl final : public Client {
       answer.exchange.request_parts.push_back(call->request);
       if (status.ok()) answer.exchange.response_parts.push_back(answer.message);
       const absl::Status proven =
-          receipts_.Verify(receipt, outcome, ReceiptContext{}, &answer.exchange);
+          receipts_.Verify(receipt, outcome, ReceiptContext{0, "", call->seen}, &answer.exchange);
       if (!proven.ok()) {
         // What does not prove itself is not handed on, whatever it says.
         outcome = proven;
@@ -235,7 +253,8 @@ class ClientImpl final : public Client {
     if (MayRetry(*call, outcome)) {
       const auto detail = base::DetailOf(outcome);
       absl::Duration wait = kFirstWait * (1 << (call->tries - 1));
-      if (detail.has_value() && detail->reason == "UNKNOWN_SEAL_CERTIFICATE") wait = absl::ZeroDuration();
+      if (detail.has_value() && detail->reason == "UNKNOWN_SEAL_CERTIFICATE")
+        wait = absl::ZeroDuration();
       if (detail.has_value()) wait = std::max(wait, detail->retry_after);
       if (options_.clock->Now() + wait < call->deadline) return Later(call, wait);
     }
@@ -245,7 +264,8 @@ class ClientImpl final : public Client {
   bool MayRetry(const UnaryCall& call, const absl::Status& outcome) {
     if (call.tries > kRetries) return false;
     const auto detail = base::DetailOf(outcome);
-    if (detail.has_value() && (detail->reason == "UNKNOWN_SEAL_CERTIFICATE" || detail->reason == "UNKNOWN_LOG_CERTIFICATE")) {
+    if (detail.has_value() && (detail->reason == "UNKNOWN_SEAL_CERTIFICATE" ||
+                               detail->reason == "UNKNOWN_LOG_CERTIFICATE")) {
       receipts_.Forget();  // introduce ourselves, and be introduced, anew
       return true;
     }
@@ -256,7 +276,8 @@ class ClientImpl final : public Client {
   // Tries again after a pause, on the watcher's thread.
   void Later(std::shared_ptr<UnaryCall> call, absl::Duration wait) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    retries_.push_back({std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(wait), std::move(call)});
+    retries_.push_back(
+        {std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(wait), std::move(call)});
     changed_.notify_all();
   }
 
@@ -266,7 +287,8 @@ class ClientImpl final : public Client {
     if (receipts_since_check_++ == 0) changed_.notify_all();
   }
 
-  // Checks consistency soon after the first receipt and then every interval of use; runs retries when their time has come.
+  // Checks consistency soon after the first receipt and then every interval of use; runs retries
+  // when their time has come.
   void Watch() {
     std::unique_lock<std::mutex> lock(mutex_);
     auto next_check = std::chrono::steady_clock::now();
@@ -294,8 +316,10 @@ class ClientImpl final : public Client {
       lock.unlock();
       for (auto& call : due) Try(std::move(call));
       if (check) {
-        (void)CheckConsistency();  // a failure is kept by receipts_ and fails every call from now on
-        next_check = std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(kConsistencyInterval);
+        (void)
+            CheckConsistency();  // a failure is kept by receipts_ and fails every call from now on
+        next_check =
+            std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(kConsistencyInterval);
       }
       lock.lock();
     }
@@ -316,13 +340,15 @@ class ClientImpl final : public Client {
   bool closing_ = false;
   int64_t in_flight_ = 0;
   uint64_t receipts_since_check_ = 0;
-  std::vector<std::pair<std::chrono::steady_clock::time_point, std::shared_ptr<UnaryCall>>> retries_;
+  std::vector<std::pair<std::chrono::steady_clock::time_point, std::shared_ptr<UnaryCall>>>
+      retries_;
   std::thread watcher_;  // last: uses all of the above
 };
 
 }  // namespace
 
-void FillHeader(const Purpose& purpose, absl::string_view salt, absl::Time now, egov::exchange::v1::Header* header) {
+void FillHeader(const Purpose& purpose, absl::string_view salt, absl::Time now,
+                egov::exchange::v1::Header* header) {
   header->set_id(base::RandomBytes(proof::kMessageIdSize));
   header->set_issued_micros(absl::ToUnixMicros(now));
   header->set_purpose(purpose.purpose);
@@ -336,12 +362,16 @@ void FillHeader(const Purpose& purpose, absl::string_view salt, absl::Time now, 
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Open(ClientOptions options) {
-  EGOV_ASSIGN_OR_RETURN(std::unique_ptr<Trust> trust, Trust::Open({options.anchors, options.authorities, ""}));
+  EGOV_ASSIGN_OR_RETURN(std::unique_ptr<Trust> trust,
+                        Trust::Open({options.anchors, options.authorities, ""}));
   EGOV_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::LoadFile(options.seal_key));
-  EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(options.seal_certificate, "seal_certificate"));
-  EGOV_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> chain, pki::Certificate::ChainFromPem(pem));
+  EGOV_ASSIGN_OR_RETURN(const std::string pem,
+                        ReadFile(options.seal_certificate, "seal_certificate"));
+  EGOV_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> chain,
+                        pki::Certificate::ChainFromPem(pem));
   if (chain[0].public_key() != key.public_key()) {
-    return base::Error(StatusCode::kFailedPrecondition, "SEAL_KEY_MISMATCH", "the seal key is not its certificate's")
+    return base::Error(StatusCode::kFailedPrecondition, "SEAL_KEY_MISMATCH",
+                       "the seal key is not its certificate's")
         .Field("seal_key");
   }
   EGOV_RETURN_IF_ERROR(chain[0].SpiffeId().status());
@@ -351,9 +381,11 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Open(ClientOptions options) {
   channel.tls = options.tls;
   channel.wait_for_ready = false;
   EGOV_ASSIGN_OR_RETURN(std::unique_ptr<rpc::Channels> channels, rpc::Channels::Create(channel));
-  EGOV_ASSIGN_OR_RETURN(std::unique_ptr<CheckpointMemory> memory, CheckpointMemory::Open(options.memory));
-  return std::unique_ptr<Client>(std::make_unique<ClientImpl>(std::move(options), std::move(channels), std::move(trust),
-                                                              chain[0], std::move(key), std::move(memory)));
+  EGOV_ASSIGN_OR_RETURN(std::unique_ptr<CheckpointMemory> memory,
+                        CheckpointMemory::Open(options.memory));
+  return std::unique_ptr<Client>(
+      std::make_unique<ClientImpl>(std::move(options), std::move(channels), std::move(trust),
+                                   chain[0], std::move(key), std::move(memory)));
 }
 
 }  // namespace egov::exchange

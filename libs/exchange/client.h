@@ -1,14 +1,18 @@
-// Calls a register: seals the question, verifies the receipt before the answer is handed on, keeps what proves it.
+// Calls a register: seals the question, verifies the receipt before the answer is handed on, keeps
+// what proves it.
 //
 //   EGOV_ASSIGN_OR_RETURN(auto client, exchange::Client::Open(options));
-//   exchange::Purpose purpose{"pension-payment", basis, "run 2026-11", {"population.person.death_date", ...}};
-//   EGOV_ASSIGN_OR_RETURN(auto answer, client->Call<GetPersonResponse>(method, purpose, request));
+//   exchange::Purpose purpose{"pension-payment", basis, "run 2026-11",
+//   {"population.person.death_date", ...}}; EGOV_ASSIGN_OR_RETURN(auto answer,
+//   client->Call<GetPersonResponse>(method, purpose, request));
 //
-// Questions that wait while a seal is being made are sealed together. Retries (UNAVAILABLE, and what carries a retry delay)
-// happen above the seal, with a new message id; a write is repeated with its request_id and so happens once.
+// Questions that wait while a seal is being made are sealed together. Retries (UNAVAILABLE, and
+// what carries a retry delay) happen above the seal, with a new message id; a write is repeated
+// with its request_id and so happens once.
 //
-// Errors are the service's own (base::DetailOf has reason and field) or, when the answer does not prove itself, DATA_LOSS
-// with reason BAD_RECEIPT, LOG_REWRITTEN ...: then nothing of the answer is handed on.
+// Errors are the service's own (base::DetailOf has reason and field) or, when the answer does not
+// prove itself, DATA_LOSS with reason BAD_RECEIPT, LOG_REWRITTEN ...: then nothing of the answer is
+// handed on.
 //
 // Thread safety: Client from any thread; a Stream belongs to one thread at a time.
 #ifndef EGOV_LIBS_EXCHANGE_CLIENT_H_
@@ -34,14 +38,15 @@
 namespace egov::exchange {
 
 struct ClientOptions {
-  std::string target;        // "127.0.0.1:9090"
-  std::string audience;      // the service's SPIFFE URI
-  rpc::TlsOptions tls;       // the caller's transport certificate
-  std::string seal_key;      // files: the caller's seal, PEM
+  std::string target;    // "127.0.0.1:9090"
+  std::string audience;  // the service's SPIFFE URI
+  rpc::TlsOptions tls;   // the caller's transport certificate
+  std::string seal_key;  // files: the caller's seal, PEM
   std::string seal_certificate;
-  std::string anchors;       // file: trust anchors, PEM
-  std::string authorities;   // file: authorities between certificates and anchors, PEM; may be empty
-  std::string memory;        // file in which the last checkpoint of each log is remembered; empty: this process only
+  std::string anchors;      // file: trust anchors, PEM
+  std::string authorities;  // file: authorities between certificates and anchors, PEM; may be empty
+  std::string memory;  // file in which the last checkpoint of each log is remembered; empty: this
+                       // process only
   const base::Clock* clock = &base::Clock::Real();
 };
 
@@ -67,7 +72,7 @@ struct Exchange {
 };
 
 struct RawAnswer {
-  std::string message;   // the response as it came
+  std::string message;  // the response as it came
   Exchange exchange;
 };
 
@@ -82,13 +87,14 @@ class Stream {
  public:
   virtual ~Stream() = default;  // ends the call if it still runs
 
-  // Sends one window of serialized messages (at most 1 MiB each, 16 MiB together); `last`: no other follows. UNAVAILABLE
-  // STREAM_ENDED when the service has ended the stream: Receive tells why. A second window may be sent while the first is
-  // being answered, not a third.
+  // Sends one window of serialized messages (at most 1 MiB each, 16 MiB together); `last`: no other
+  // follows. UNAVAILABLE STREAM_ENDED when the service has ended the stream: Receive tells why. A
+  // second window may be sent while the first is being answered, not a third.
   virtual absl::Status Send(std::vector<std::string> parts, bool last) = 0;
 
-  // The next window of answers, verified. OUT_OF_RANGE END_OF_STREAM when the service has ended the stream in order. A
-  // refusal is returned as its error; `refused` (when given) then has its evidence.
+  // The next window of answers, verified. OUT_OF_RANGE END_OF_STREAM when the service has ended the
+  // stream in order. A refusal is returned as its error; `refused` (when given) then has its
+  // evidence.
   virtual absl::StatusOr<Exchange> Receive(Exchange* refused = nullptr) = 0;
 
   // Ends the call from this side, as a feed's reader does.
@@ -100,42 +106,52 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Open(ClientOptions options);
   virtual ~Client() = default;
 
-  // Calls "/service/method" and returns at once; `done` runs on a gRPC thread. Retried as said above until `timeout`.
+  // Calls "/service/method" and returns at once; `done` runs on a gRPC thread. Retried as said
+  // above until `timeout`.
   using Done = std::function<void(absl::StatusOr<RawAnswer>)>;
-  virtual void CallAsync(const std::string& method, const Purpose& purpose, std::string request, absl::Duration timeout,
-                         Done done) = 0;
+  virtual void CallAsync(const std::string& method, const Purpose& purpose, std::string request,
+                         absl::Duration timeout, Done done) = 0;
 
   // The same, waiting. On a refusal that left a record, `refused` (when given) has its evidence.
-  virtual absl::StatusOr<RawAnswer> CallRaw(const std::string& method, const Purpose& purpose, std::string request,
-                                            absl::Duration timeout, Exchange* refused = nullptr) = 0;
+  virtual absl::StatusOr<RawAnswer> CallRaw(const std::string& method, const Purpose& purpose,
+                                            std::string request, absl::Duration timeout,
+                                            Exchange* refused = nullptr) = 0;
 
   template <typename Response>
   absl::StatusOr<Answer<Response>> Call(const std::string& method, const Purpose& purpose,
                                         const google::protobuf::Message& request,
-                                        absl::Duration timeout = absl::Seconds(30), Exchange* refused = nullptr) {
-    absl::StatusOr<RawAnswer> raw = CallRaw(method, purpose, request.SerializeAsString(), timeout, refused);
+                                        absl::Duration timeout = absl::Seconds(30),
+                                        Exchange* refused = nullptr) {
+    absl::StatusOr<RawAnswer> raw =
+        CallRaw(method, purpose, request.SerializeAsString(), timeout, refused);
     if (!raw.ok()) return raw.status();
     Answer<Response> answer;
-    if (!answer.message.ParseFromString(raw->message)) return absl::DataLossError("the answer does not parse");
+    if (!answer.message.ParseFromString(raw->message))
+      return absl::DataLossError("the answer does not parse");
     answer.exchange = std::move(raw->exchange);
     return answer;
   }
 
   // Opens a stream of windows; `timeout` bounds the whole of it.
-  virtual absl::StatusOr<std::unique_ptr<Stream>> Open(const std::string& method, const Purpose& purpose,
+  virtual absl::StatusOr<std::unique_ptr<Stream>> Open(const std::string& method,
+                                                       const Purpose& purpose,
                                                        absl::Duration timeout) = 0;
 
   // Calls a method that carries no header and leaves no record (EvidenceService).
-  virtual absl::Status CallPlain(const std::string& method, const google::protobuf::Message& request,
-                                 google::protobuf::Message* response, absl::Duration timeout = absl::Seconds(30)) = 0;
+  virtual absl::Status CallPlain(const std::string& method,
+                                 const google::protobuf::Message& request,
+                                 google::protobuf::Message* response,
+                                 absl::Duration timeout = absl::Seconds(30)) = 0;
 
-  // Asks the service to prove that its log still extends what this client remembers, and remembers the newest. Done at the
-  // first receipt, then every ten seconds of use, and on closing; DATA_LOSS LOG_REWRITTEN or LOG_SPLIT when it cannot.
+  // Asks the service to prove that its log still extends what this client remembers, and remembers
+  // the newest. Done at the first receipt, then every ten seconds of use, and on closing; DATA_LOSS
+  // LOG_REWRITTEN or LOG_SPLIT when it cannot.
   virtual absl::Status CheckConsistency() = 0;
 
-  // Makes the file that proves these windows of one exchange to anyone, offline: asks for stamps and certificates.
-  // `with_content`: the messages go in as well.
-  virtual absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows, bool with_content,
+  // Makes the file that proves these windows of one exchange to anyone, offline: asks for stamps
+  // and certificates. `with_content`: the messages go in as well.
+  virtual absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows,
+                                                                 bool with_content,
                                                                  absl::Duration timeout) = 0;
 };
 

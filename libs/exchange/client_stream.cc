@@ -105,7 +105,9 @@ class Call final : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
 class StreamImpl final : public Stream {
  public:
   StreamImpl(StreamParts parts, std::string method, Purpose purpose, absl::Duration timeout)
-      : parts_(std::move(parts)), method_(std::move(method)), purpose_(std::move(purpose)),
+      : parts_(std::move(parts)),
+        method_(std::move(method)),
+        purpose_(std::move(purpose)),
         stub_(parts_.channels->Next()) {
     parts_.channels->Prepare(&context_, timeout);
     context_.AddMetadata(kCertificateKey, parts_.seal_certificate_der);
@@ -127,7 +129,8 @@ class StreamImpl final : public Stream {
     for (const std::string& message : messages) {
       bytes += message.size();
       if (message.size() > kMaxPartBytes || bytes > kMaxWindowBytes) {
-        return Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "the window exceeds its bounds")
+        return Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE",
+                     "the window exceeds its bounds")
             .Expected("parts of at most 1 MiB, at most 16 MiB together");
       }
     }
@@ -154,7 +157,7 @@ class StreamImpl final : public Stream {
     sent.request_parts = std::move(messages);
     previous_header_ = std::string(pki::AsBytes(pki::Sha256Of(sent.sealed_header)));
     ++next_window_;
-    sent_.push_back(std::move(sent));
+    sent_.emplace_back(std::move(sent), parts_.receipts->seen_size());
     if (!call_.Write(ToBuffer(EndMessage(end)))) return Broken();
     if (last) call_.WritesDone();
     return absl::OkStatus();
@@ -163,7 +166,8 @@ class StreamImpl final : public Stream {
   absl::StatusOr<Exchange> Receive(Exchange* refused) override {
     // Each window of a Query or Load is answered once, a feed's one question by all its windows.
     if (!sent_.empty()) {
-      current_ = std::move(sent_.front());
+      current_ = std::move(sent_.front().first);
+      seen_ = sent_.front().second;
       sent_.pop_front();
     }
     Exchange window;
@@ -181,7 +185,9 @@ class StreamImpl final : public Stream {
         bytes += message.size();
         if (bytes > kMaxWindowBytes) {
           context_.TryCancel();
-          return Error(StatusCode::kDataLoss, "BAD_RECEIPT", "the service's window exceeds its bounds").status();
+          return Error(StatusCode::kDataLoss, "BAD_RECEIPT",
+                       "the service's window exceeds its bounds")
+              .status();
         }
         window.response_parts.push_back(std::move(message));
         continue;
@@ -195,17 +201,19 @@ class StreamImpl final : public Stream {
       egov::exchange::v1::Record record;
       absl::Status outcome;
       if (proof::ParseStrictly(end.receipt(), "BAD_RECEIPT", &receipt).ok() &&
-          proof::ParseStrictly(receipt.record(), "BAD_RECEIPT", &record).ok() && record.code() != 0) {
+          proof::ParseStrictly(receipt.record(), "BAD_RECEIPT", &record).ok() &&
+          record.code() != 0) {
         const grpc::Status& status = End();
         outcome = rpc::FromGrpc(status);
         window.details = status.error_details();
         if (outcome.ok()) {
-          return Error(StatusCode::kDataLoss, "BAD_RECEIPT", "the receipt tells of a refusal, the status does not")
+          return Error(StatusCode::kDataLoss, "BAD_RECEIPT",
+                       "the receipt tells of a refusal, the status does not")
               .status();
         }
       }
-      const absl::Status proven =
-          parts_.receipts->Verify(end.receipt(), outcome, ReceiptContext{next_answer_, previous_record_}, &window);
+      const absl::Status proven = parts_.receipts->Verify(
+          end.receipt(), outcome, ReceiptContext{next_answer_, previous_record_, seen_}, &window);
       if (!proven.ok()) {
         context_.TryCancel();
         return proven;
@@ -246,7 +254,8 @@ class StreamImpl final : public Stream {
   void Introduce() {
     const auto& metadata = context_.GetServerInitialMetadata();
     const auto it = metadata.find(kCertificateKey);
-    if (it != metadata.end()) parts_.receipts->Introduce(std::string(it->second.data(), it->second.size()));
+    if (it != metadata.end())
+      parts_.receipts->Introduce(std::string(it->second.data(), it->second.size()));
   }
 
   const grpc::Status& End() {
@@ -256,12 +265,15 @@ class StreamImpl final : public Stream {
 
   // What the service said before it ended the stream is still to be read.
   static absl::Status Broken() {
-    return Error(StatusCode::kUnavailable, "STREAM_ENDED", "the service has ended the stream; Receive tells why");
+    return Error(StatusCode::kUnavailable, "STREAM_ENDED",
+                 "the service has ended the stream; Receive tells why");
   }
 
   absl::Status Ended() {
     const absl::Status status = rpc::FromGrpc(End(), cancelled_);
-    return status.ok() ? Error(StatusCode::kOutOfRange, "END_OF_STREAM", "the stream is at its end").status() : status;
+    return status.ok() ? Error(StatusCode::kOutOfRange, "END_OF_STREAM", "the stream is at its end")
+                             .status()
+                       : status;
   }
 
   const StreamParts parts_;
@@ -277,15 +289,19 @@ class StreamImpl final : public Stream {
   std::string previous_header_;
   uint64_t next_answer_ = 0;
   std::string previous_record_;
-  std::deque<Exchange> sent_;  // windows whose answers are to come
-  Exchange current_;           // the one that is being answered
+  std::deque<std::pair<Exchange, uint64_t>>
+      sent_;          // windows whose answers are to come, and the log's size seen before
+  Exchange current_;  // the one that is being answered
+  uint64_t seen_ = 0;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Stream>> OpenClientStream(StreamParts parts, const std::string& method, Purpose purpose,
+absl::StatusOr<std::unique_ptr<Stream>> OpenClientStream(StreamParts parts,
+                                                         const std::string& method, Purpose purpose,
                                                          absl::Duration timeout) {
-  return std::unique_ptr<Stream>(std::make_unique<StreamImpl>(std::move(parts), method, std::move(purpose), timeout));
+  return std::unique_ptr<Stream>(
+      std::make_unique<StreamImpl>(std::move(parts), method, std::move(purpose), timeout));
 }
 
 }  // namespace egov::exchange

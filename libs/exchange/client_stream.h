@@ -26,11 +26,14 @@ struct StreamParts {
   std::function<void()> noted;  // a receipt was verified
 };
 
-absl::StatusOr<std::unique_ptr<Stream>> OpenClientStream(StreamParts parts, const std::string& method, Purpose purpose,
+absl::StatusOr<std::unique_ptr<Stream>> OpenClientStream(StreamParts parts,
+                                                         const std::string& method, Purpose purpose,
                                                          absl::Duration timeout);
 
-// Everything of a header that does not depend on its place: id, time, purpose, items (sorted before), end user.
-void FillHeader(const Purpose& purpose, absl::string_view salt, absl::Time now, egov::exchange::v1::Header* header);
+// Everything of a header that does not depend on its place: id, time, purpose, items (sorted
+// before), end user.
+void FillHeader(const Purpose& purpose, absl::string_view salt, absl::Time now,
+                egov::exchange::v1::Header* header);
 
 }  // namespace egov::exchange
 

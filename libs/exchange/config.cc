@@ -13,7 +13,8 @@ absl::Status ReadConfig(const std::string& path, google::protobuf::Message* conf
   const auto parsed = google::protobuf::util::JsonStringToMessage(json, config, strict);
   if (parsed.ok()) return absl::OkStatus();
   return base::Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG",
-                     absl::StrCat("the configuration ", path, " is not right: ", std::string(parsed.message())))
+                     absl::StrCat("the configuration ", path,
+                                  " is not right: ", std::string(parsed.message())))
       .Expected(absl::StrCat("JSON of the message ", config->GetTypeName()));
 }
 

@@ -24,8 +24,9 @@ using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 using grpc::internal::RpcMethod;
 
-void Add(const RpcMethod::RpcType type, const std::string& path, grpc::internal::MethodHandler* handler,
-         std::vector<std::string>* paths, std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>>* out) {
+void Add(const RpcMethod::RpcType type, const std::string& path,
+         grpc::internal::MethodHandler* handler, std::vector<std::string>* paths,
+         std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>>* out) {
   paths->push_back(path);
   out->push_back({type, handler});
 }
@@ -37,7 +38,8 @@ class RawService final : public grpc::Service {
              std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>> handlers)
       : paths_(std::move(paths)) {
     for (size_t i = 0; i < paths_.size(); ++i) {
-      AddMethod(new grpc::internal::RpcServiceMethod(paths_[i].c_str(), handlers[i].first, nullptr));
+      AddMethod(
+          new grpc::internal::RpcServiceMethod(paths_[i].c_str(), handlers[i].first, nullptr));
       MarkMethodRawCallback(static_cast<int>(i), handlers[i].second);
     }
   }
@@ -50,18 +52,22 @@ class RawService final : public grpc::Service {
 
 std::string Metadata(const CallbackServerContext& context, const char* key) {
   const auto it = context.client_metadata().find(key);
-  return it == context.client_metadata().end() ? std::string() : std::string(it->second.data(), it->second.size());
+  return it == context.client_metadata().end() ? std::string()
+                                               : std::string(it->second.data(), it->second.size());
 }
 
-grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& details, const std::string& short_name) {
+grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& details,
+                          const std::string& short_name) {
   if (status.ok()) return grpc::Status::OK;
   const grpc::Status mapped = rpc::ToGrpc(status, short_name);
   // The very bytes whose digest is in the record.
-  return grpc::Status(mapped.error_code(), mapped.error_message(), details.empty() ? mapped.error_details() : details);
+  return grpc::Status(mapped.error_code(), mapped.error_message(),
+                      details.empty() ? mapped.error_details() : details);
 }
 
-void LogCall(const HandlerParts& parts, const CallbackServerContext& context, absl::string_view method,
-             absl::string_view caller, absl::string_view message_id, const absl::Status& status, absl::Duration took) {
+void LogCall(const HandlerParts& parts, const CallbackServerContext& context,
+             absl::string_view method, absl::string_view caller, absl::string_view message_id,
+             const absl::Status& status, absl::Duration took) {
   const rpc::TraceContext trace = rpc::ContinueTrace(Metadata(context, rpc::kTraceparent));
   const std::string id = base::ToHex(message_id);
   rpc::CallRecord call;
@@ -93,11 +99,13 @@ void Answer(const HandlerParts& parts, const std::string& path, UnaryCall& call,
     call.context->AddTrailingMetadata(kReceiptKey, reply.receipt);
     call.context->AddTrailingMetadata(kSaltKey, reply.salt);
   }
-  if (call.with_certificate) call.context->AddTrailingMetadata(kCertificateKey, parts.log_certificates);
+  if (call.with_certificate)
+    call.context->AddTrailingMetadata(kCertificateKey, parts.log_certificates);
   if (reply.status.ok() && !reply.parts.empty()) *call.response = ToBuffer(reply.parts[0]);
   const absl::Duration took = parts.clock->Now() - call.received;
   call.metrics->Handled(reply.status.code(), took);
-  if (!reply.status.ok() || parts.logger->Enabled(rpc::LogLevel::kDebug) || took > absl::Seconds(1)) {
+  if (!reply.status.ok() || parts.logger->Enabled(rpc::LogLevel::kDebug) ||
+      took > absl::Seconds(1)) {
     LogCall(parts, *call.context, path, call.caller, reply.message_id, reply.status, took);
   }
   call.lease.Release();
@@ -107,7 +115,8 @@ void Answer(const HandlerParts& parts, const std::string& path, UnaryCall& call,
 grpc::internal::MethodHandler* UnaryHandler(const BoundMethod* method, const HandlerParts& parts) {
   rpc::MethodMetrics* const metrics = &parts.metrics->For(method->service, method->name, "unary");
   return new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
-      [method, parts, metrics](CallbackServerContext* context, const ByteBuffer* request, ByteBuffer* response) {
+      [method, parts, metrics](CallbackServerContext* context, const ByteBuffer* request,
+                               ByteBuffer* response) {
         ServerUnaryReactor* const reactor = context->DefaultReactor();
         metrics->Started();
         auto call = std::make_shared<UnaryCall>();
@@ -156,7 +165,8 @@ grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const Han
   rpc::MethodMetrics* const metrics = &parts.metrics->For(method.service, method.name, "unary");
   const std::string path = absl::StrCat("/", method.service, "/", method.name);
   return new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
-      [method, parts, metrics, path](CallbackServerContext* context, const ByteBuffer* request, ByteBuffer* response) {
+      [method, parts, metrics, path](CallbackServerContext* context, const ByteBuffer* request,
+                                     ByteBuffer* response) {
         ServerUnaryReactor* const reactor = context->DefaultReactor();
         metrics->Started();
         auto call = std::make_shared<UnaryCall>();
@@ -188,15 +198,16 @@ grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const Han
           return reactor;
         }
         call->lease = *std::move(lease);
-        const absl::Status queued =
-            parts.workers->Run([method, bytes = ToString(*request), call, answer, until = deadline->inner]() {
+        const absl::Status queued = parts.workers->Run(
+            [method, bytes = ToString(*request), call, answer, until = deadline->inner]() {
               const std::unique_ptr<google::protobuf::Message> question(method.request->New());
               const std::unique_ptr<google::protobuf::Message> reply(method.response->New());
               absl::Status status;
               if (question->ParseFromString(bytes)) {
                 status = method.run(call->caller, until, *question, reply.get());
               } else {
-                status = base::Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
+                status = base::Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
+                                     "the question does not parse")
                              .Expected(std::string(question->GetTypeName()));
               }
               answer(status, status.ok() ? reply->SerializeAsString() : std::string());
@@ -208,7 +219,8 @@ grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const Han
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundMethod*>& methods, HandlerParts parts) {
+std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundMethod*>& methods,
+                                                  HandlerParts parts) {
   std::vector<std::string> paths;
   std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>> handlers;
   for (const BoundMethod* method : methods) {
@@ -220,12 +232,13 @@ std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundM
   return std::make_unique<RawService>(std::move(paths), std::move(handlers));
 }
 
-std::unique_ptr<grpc::Service> NewPlainService(std::vector<PlainMethod> methods, HandlerParts parts) {
+std::unique_ptr<grpc::Service> NewPlainService(std::vector<PlainMethod> methods,
+                                               HandlerParts parts) {
   std::vector<std::string> paths;
   std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>> handlers;
   for (const PlainMethod& method : methods) {
-    Add(RpcMethod::NORMAL_RPC, absl::StrCat("/", method.service, "/", method.name), PlainHandler(method, parts), &paths,
-        &handlers);
+    Add(RpcMethod::NORMAL_RPC, absl::StrCat("/", method.service, "/", method.name),
+        PlainHandler(method, parts), &paths, &handlers);
   }
   return std::make_unique<RawService>(std::move(paths), std::move(handlers));
 }

@@ -1,7 +1,9 @@
-// The only place that knows gRPC handlers: brings the bytes of a call to the pipeline and its replies back.
+// The only place that knows gRPC handlers: brings the bytes of a call to the pipeline and its
+// replies back.
 //
-// One grpc::Service for each bound service, with raw callback handlers over grpc::ByteBuffer: evidence is about the bytes on
-// the wire, and protobuf has no canonical form, so they are hashed first and parsed after.
+// One grpc::Service for each bound service, with raw callback handlers over grpc::ByteBuffer:
+// evidence is about the bytes on the wire, and protobuf has no canonical form, so they are hashed
+// first and parsed after.
 #ifndef EGOV_LIBS_EXCHANGE_HANDLERS_H_
 #define EGOV_LIBS_EXCHANGE_HANDLERS_H_
 
@@ -27,8 +29,8 @@
 
 namespace egov::exchange {
 
-// Wakes feeds that have told all there was, when more is committed. At most every 20 ms: an idle feed costs nothing, and a
-// busy register's feeds get windows worth their record. Thread safe.
+// Wakes feeds that have told all there was, when more is committed. At most every 20 ms: an idle
+// feed costs nothing, and a busy register's feeds get windows worth their record. Thread safe.
 class FeedWaker {
  public:
   FeedWaker(storage::Store* store, rpc::Executor* workers);
@@ -59,18 +61,19 @@ struct HandlerParts {
   Pipeline* pipeline = nullptr;
   rpc::PeerCache* peers = nullptr;
   rpc::Admission* admission = nullptr;
-  rpc::Executor* workers = nullptr;   // windows: they compute long
+  rpc::Executor* workers = nullptr;  // windows: they compute long
   FeedWaker* waker = nullptr;
   storage::Store* store = nullptr;
   rpc::Logger* logger = nullptr;
   rpc::Metrics* metrics = nullptr;
   const base::Clock* clock = nullptr;
-  std::string short_name;             // "population": of error domains
-  std::string log_certificates;       // DER of the log's certificate; sent to callers who send theirs
+  std::string short_name;        // "population": of error domains
+  std::string log_certificates;  // DER of the log's certificate; sent to callers who send theirs
 };
 
 // Serves methods of one service. `methods` outlive the service.
-std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundMethod*>& methods, HandlerParts parts);
+std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundMethod*>& methods,
+                                                  HandlerParts parts);
 
 // A method without header and record: its answer proves itself. Runs on a worker.
 struct PlainMethod {
@@ -78,11 +81,13 @@ struct PlainMethod {
   std::string name;
   const google::protobuf::Message* request = nullptr;  // prototypes
   const google::protobuf::Message* response = nullptr;
-  std::function<absl::Status(absl::string_view caller, absl::Time deadline, const google::protobuf::Message& request,
+  std::function<absl::Status(absl::string_view caller, absl::Time deadline,
+                             const google::protobuf::Message& request,
                              google::protobuf::Message* response)>
       run;
 };
-std::unique_ptr<grpc::Service> NewPlainService(std::vector<PlainMethod> methods, HandlerParts parts);
+std::unique_ptr<grpc::Service> NewPlainService(std::vector<PlainMethod> methods,
+                                               HandlerParts parts);
 
 }  // namespace egov::exchange
 

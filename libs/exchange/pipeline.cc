@@ -34,7 +34,9 @@ std::string Bytes(const pki::Digest& digest) { return std::string(pki::AsBytes(d
 
 absl::Status BadHeader(absl::string_view reason, absl::string_view text, absl::string_view field,
                        absl::string_view expected) {
-  return Error(StatusCode::kInvalidArgument, reason, text).Field(absl::StrCat("header.", field)).Expected(expected);
+  return Error(StatusCode::kInvalidArgument, reason, text)
+      .Field(absl::StrCat("header.", field))
+      .Expected(expected);
 }
 
 std::string FirstAnswerKey(absl::string_view caller, absl::string_view request_id) {
@@ -54,7 +56,8 @@ const std::string* StringField(const Message& message, const char* name, std::st
   return &message.GetReflection()->GetStringReference(message, field, scratch);
 }
 
-pki::Digest QuestionDigest(absl::string_view salt, absl::string_view method, const std::vector<std::string>& parts) {
+pki::Digest QuestionDigest(absl::string_view salt, absl::string_view method,
+                           const std::vector<std::string>& parts) {
   proof::Commitment digest(absl::StrCat(salt, method, absl::string_view("\0", 1)));
   for (const std::string& part : parts) digest.Add(part);
   return digest.Finish();
@@ -70,7 +73,7 @@ struct Pipeline::Attempt {
   proof::OpenedHeader opened;
   std::vector<std::string> items;
   std::shared_ptr<const Signer> signer;
-  absl::Status refusal;      // found before the transaction, and to be recorded
+  absl::Status refusal;  // found before the transaction, and to be recorded
   bool spent = false;
   access::Grant grant;
 
@@ -84,7 +87,7 @@ struct Pipeline::Attempt {
   absl::Status outcome;
   Reply reply;
   std::string record;
-  bool more = false;         // a feed's window that others follow
+  bool more = false;  // a feed's window that others follow
 
   // Of a feed: its command's place, and how its step ended.
   bool is_feed = false;
@@ -117,10 +120,16 @@ absl::Status Pipeline::Admit(Attempt& attempt) const {
   const Question& question = attempt.question;
   EGOV_RETURN_IF_ERROR(
       parts_.access->MayKnock(question.caller, question.method->service, question.method->name));
+  if (question.sealed_header.empty()) {
+    return Error(StatusCode::kInvalidArgument, "BAD_HEADER", "the call has no header")
+        .Field("header")
+        .Expected("a SealedHeader in egov-header-bin, or at the end of the window");
+  }
   EGOV_ASSIGN_OR_RETURN(attempt.opened, proof::OpenHeader(question.sealed_header));
   attempt.reply.message_id = attempt.header().id();
   pki::Digest fingerprint;
-  pki::DigestFromBytes(attempt.header().seal_certificate(), &fingerprint);  // 32 bytes: OpenHeader has looked
+  pki::DigestFromBytes(attempt.header().seal_certificate(),
+                       &fingerprint);  // 32 bytes: OpenHeader has looked
   absl::StatusOr<std::shared_ptr<const Signer>> signer =
       parts_.trust->Find(fingerprint, question.certificate, pki::Purpose::kSeal, question.received);
   if (!signer.ok() && question.certificate.empty()) {
@@ -146,7 +155,8 @@ absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
         .Field("header.caller");
   }
   if (header.audience() != parts_.audience) {
-    return BadHeader("WRONG_AUDIENCE", "the question was sealed for another service", "audience", parts_.audience);
+    return BadHeader("WRONG_AUDIENCE", "the question was sealed for another service", "audience",
+                     parts_.audience);
   }
   if (header.method() != question.method->contract->path()) {
     return BadHeader("WRONG_METHOD", "the question was sealed for another method", "method",
@@ -154,14 +164,12 @@ absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
   }
   const absl::Duration age = question.received - absl::FromUnixMicros(header.issued_micros());
   if (age > kHeaderLife || age < -kHeaderLife) {
-    return BadHeader("STALE_HEADER", "the attempt was not made within the last five minutes", "issued_micros",
-                     "a time within five minutes of the service's clock");
-  }
-  if (header.algorithm() != egov::exchange::v1::ALGORITHM_ECDSA_P256_SHA256) {
-    return BadHeader("UNKNOWN_ALGORITHM", "the algorithm is not supported", "algorithm", "ALGORITHM_ECDSA_P256_SHA256");
+    return BadHeader("STALE_HEADER", "the attempt was not made within the last five minutes",
+                     "issued_micros", "a time within five minutes of the service's clock");
   }
   if (question.salt.size() != proof::kSaltSize) {
-    return BadHeader("BAD_COMMITMENT", "the salt has not 16 bytes", "request", "a salt of 16 bytes beside the header");
+    return BadHeader("BAD_COMMITMENT", "the salt has not 16 bytes", "request",
+                     "a salt of 16 bytes beside the header");
   }
   proof::Commitment commitment(question.salt);
   for (const std::string& part : question.parts) commitment.Add(part);
@@ -172,8 +180,8 @@ absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
   if (question.end_user.empty() != header.end_user().empty() ||
       (!question.end_user.empty() &&
        pki::AsBytes(proof::Commit(question.salt, question.end_user)) != header.end_user())) {
-    return BadHeader("BAD_COMMITMENT", "the header does not commit to this end-user assertion", "end_user",
-                     "C(salt, assertion), or nothing without one");
+    return BadHeader("BAD_COMMITMENT", "the header does not commit to this end-user assertion",
+                     "end_user", "C(salt, assertion), or nothing without one");
   }
   const StreamState* stream = question.stream;
   if (stream == nullptr) {
@@ -202,14 +210,16 @@ absl::Status Pipeline::Authorize(storage::Transaction& transaction, Attempt& att
   asked.now = question.received;
   EGOV_ASSIGN_OR_RETURN(attempt.grant, parts_.access->Authorize(transaction, asked));
   if (attempt.grant.time_stamp_required && parts_.time_stamp_age() > parts_.time_stamp_grace) {
-    return Error(StatusCode::kUnavailable, "TIME_STAMP_TOO_OLD",
-                 "this right needs time-stamped evidence, and no authority has answered for too long")
+    return Error(
+               StatusCode::kUnavailable, "TIME_STAMP_TOO_OLD",
+               "this right needs time-stamped evidence, and no authority has answered for too long")
         .RetryAfter(absl::Seconds(30));
   }
   const std::string& silence = question.method->contract->options().silence();
-  if (!silence.empty() && !std::binary_search(attempt.items.begin(), attempt.items.end(), silence)) {
-    return BadHeader("ITEM_MISSING", "this method discloses an item even by what it does not say", "items",
-                     absl::StrCat("among them ", silence));
+  if (!silence.empty() &&
+      !std::binary_search(attempt.items.begin(), attempt.items.end(), silence)) {
+    return BadHeader("ITEM_MISSING", "this method discloses an item even by what it does not say",
+                     "items", absl::StrCat("among them ", silence));
   }
   return absl::OkStatus();
 }
@@ -232,7 +242,8 @@ absl::StatusOr<bool> Pipeline::AnsweredBefore(storage::Transaction& transaction,
   for (const Message* part : attempt.requests) {
     std::string other;
     if (*StringField(*part, "request_id", &other) != *request_id) {
-      return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID", "the parts of a window are one act")
+      return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID",
+                   "the parts of a window are one act")
           .Field("request_id")
           .Expected("the same in all parts");
     }
@@ -243,16 +254,19 @@ absl::StatusOr<bool> Pipeline::AnsweredBefore(storage::Transaction& transaction,
   if (!found) return false;
   rows::FirstAnswer first;
   if (!first.ParseFromString(value)) {
-    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE", "the first answer of an act cannot be read");
+    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE",
+                 "the first answer of an act cannot be read");
   }
-  if (first.question() != pki::AsBytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts))) {
+  if (first.question() != pki::AsBytes(QuestionDigest(first.salt(), attempt.header().method(),
+                                                      attempt.question.parts))) {
     return Error(StatusCode::kAlreadyExists, "REQUEST_ID_REUSED", "another act has this request_id")
         .Field("request_id")
         .Expected("a new UUID for a new act");
   }
   std::unique_ptr<Message> response(attempt.question.method->method.response->New());
   if (!response->ParseFromString(first.response())) {
-    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE", "the first answer of an act cannot be read");
+    return Error(StatusCode::kDataLoss, "ROW_UNREADABLE",
+                 "the first answer of an act cannot be read");
   }
   std::vector<std::unique_ptr<Message>> again;
   again.push_back(std::move(response));
@@ -269,7 +283,8 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
       Message* const request = bound.method.request->New(&attempt.arena);
       if (!request->ParseFromString(part)) {
         // Kept: a second run must not find half a question.
-        attempt.refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "a message of the question does not parse")
+        attempt.refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
+                                "a message of the question does not parse")
                               .Expected(std::string(bound.method.request->GetTypeName()));
         return attempt.refusal;
       }
@@ -277,14 +292,17 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
       attempt.requests.push_back(request);
     }
     if (attempt.requests.empty() && !attempt.is_feed) {
-      // A window may be empty (the last of a question whose length was not known); a command gets one empty part.
+      // A window may be empty (the last of a question whose length was not known); a command gets
+      // one empty part.
       attempt.requests.push_back(bound.method.request->New(&attempt.arena));
     }
   }
   if (!attempt.spent) {
-    // Once for the attempt, and before anything is looked up: a question about nobody counts like any other.
+    // Once for the attempt, and before anything is looked up: a question about nobody counts like
+    // any other.
     if (bound.contract->options().authority() != AUTHORITY_OFFICER) {
-      EGOV_RETURN_IF_ERROR(parts_.access->Spend(attempt.grant, attempt.asked.size(), attempt.question.received));
+      EGOV_RETURN_IF_ERROR(
+          parts_.access->Spend(attempt.grant, attempt.asked.size(), attempt.question.received));
     }
     attempt.spent = true;
   }
@@ -305,16 +323,18 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
   call.asked = attempt.asked;
   call.keys = attempt.keys;
   std::vector<std::unique_ptr<Message>> messages;
-  EGOV_RETURN_IF_ERROR(bound.method.run(transaction, call, attempt.requests, [&](std::unique_ptr<Message> part) {
-    messages.push_back(std::move(part));
-    return absl::OkStatus();
-  }));
+  EGOV_RETURN_IF_ERROR(
+      bound.method.run(transaction, call, attempt.requests, [&](std::unique_ptr<Message> part) {
+        messages.push_back(std::move(part));
+        return absl::OkStatus();
+      }));
   EGOV_RETURN_IF_ERROR(Release(transaction, attempt, std::move(messages)));
   if (is_act) {
     rows::FirstAnswer first;
     first.set_message_id(attempt.header().id());
     first.set_salt(base::RandomBytes(proof::kSaltSize));
-    first.set_question(Bytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts)));
+    first.set_question(
+        Bytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts)));
     first.set_response(attempt.reply.parts.empty() ? std::string() : attempt.reply.parts[0]);
     transaction.Put(act, first.SerializeAsString());
   }
@@ -327,7 +347,8 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
   std::string scratch;
   absl::string_view scheme;
   if (!attempt.requests.empty()) {
-    if (const std::string* said = StringField(*attempt.requests[0], "scheme", &scratch)) scheme = *said;
+    if (const std::string* said = StringField(*attempt.requests[0], "scheme", &scratch))
+      scheme = *said;
   }
   std::vector<disclosure::Subject> told;
   for (const std::unique_ptr<Message>& message : messages) {
@@ -337,7 +358,8 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
     attempt.reply.parts.push_back(std::move(part));
   }
   // Who reads the list of who looked at them has not looked at anybody.
-  if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData) return absl::OkStatus();
+  if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData)
+    return absl::OkStatus();
 
   std::vector<disclosure::SubjectKey> noted;
   if (!contract.options().silence().empty()) {
@@ -345,8 +367,9 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
   } else if (parts_.subjects != nullptr) {
     std::vector<disclosure::Subject> unresolved;
     for (const disclosure::Subject& subject : told) {
-      if (attempt.asked.size() == 1 && attempt.keys.size() == 1 && attempt.asked[0].value == subject.value &&
-          attempt.asked[0].scheme == subject.scheme && attempt.keys[0] != 0) {
+      if (attempt.asked.size() == 1 && attempt.keys.size() == 1 &&
+          attempt.asked[0].value == subject.value && attempt.asked[0].scheme == subject.scheme &&
+          attempt.keys[0] != 0) {
         noted.push_back(attempt.keys[0]);
       } else {
         unresolved.push_back(subject);
@@ -359,7 +382,8 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
     }
   }
   if (noted.empty()) return absl::OkStatus();
-  return parts_.usage->Note(transaction, absl::ToUnixMicros(attempt.question.received), attempt.header().id(), noted);
+  return parts_.usage->Note(transaction, absl::ToUnixMicros(attempt.question.received),
+                            attempt.header().id(), noted);
 }
 
 void Pipeline::Serve(Question question, Done done) {
@@ -375,7 +399,8 @@ void Pipeline::Serve(Question question, Done done) {
 void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   ++attempt->runs;
   if (parts_.clock->Now() > attempt->question.deadline) {
-    return Finish(*attempt, Error(StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", "there is no time left to answer"));
+    return Finish(*attempt, Error(StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                                  "there is no time left to answer"));
   }
   Reply fresh;
   fresh.message_id = attempt->header().id();
@@ -385,7 +410,8 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   std::unique_ptr<storage::Transaction> transaction = parts_.store->Begin();
   const auto seen = [&]() -> absl::Status {
     if (attempt->is_feed && !attempt->first_window) return absl::OkStatus();
-    EGOV_ASSIGN_OR_RETURN(const bool known, parts_.log->Knows(*transaction, attempt->header().id()));
+    EGOV_ASSIGN_OR_RETURN(const bool known,
+                          parts_.log->Knows(*transaction, attempt->header().id()));
     if (!known) return absl::OkStatus();
     return Error(StatusCode::kAlreadyExists, "REPLAYED", "this attempt was answered before")
         .Field("header.id")
@@ -393,8 +419,9 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   };
   const absl::Status first_time = seen();
   if (!first_time.ok()) return Finish(*attempt, first_time);
-  transaction->set_commit_class(shape == SHAPE_WRITE || shape == SHAPE_LOAD ? storage::CommitClass::kMutation
-                                                                           : storage::CommitClass::kDisclosure);
+  transaction->set_commit_class(shape == SHAPE_WRITE || shape == SHAPE_LOAD
+                                    ? storage::CommitClass::kMutation
+                                    : storage::CommitClass::kDisclosure);
   attempt->revision = transaction->horizon();
   if (attempt->is_feed) {
     attempt->outcome = attempt->refusal;
@@ -410,7 +437,8 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   } else {
     attempt->outcome = Handle(*transaction, *attempt);
   }
-  if (storage::IsConflict(attempt->outcome) && attempt->runs < kAttempts) return Run(std::move(attempt));
+  if (storage::IsConflict(attempt->outcome) && attempt->runs < kAttempts)
+    return Run(std::move(attempt));
   if (!attempt->outcome.ok()) {
     // What a refused command has written goes; the refusal itself is recorded.
     attempt->reply.parts.clear();
@@ -423,7 +451,8 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   Record(std::move(attempt), std::move(transaction));
 }
 
-void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage::Transaction> transaction) {
+void Pipeline::Record(std::shared_ptr<Attempt> attempt,
+                      std::unique_ptr<storage::Transaction> transaction) {
   const Question& question = attempt->question;
   attempt->reply.status = attempt->outcome;
   attempt->reply.salt = base::RandomBytes(proof::kSaltSize);
@@ -437,7 +466,8 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage:
   if (!attempt->outcome.ok()) {
     const auto detail = base::DetailOf(attempt->outcome);
     record.set_reason(detail.has_value() ? detail->reason : "INTERNAL");
-    if (!attempt->reply.details.empty()) record.set_details(Bytes(pki::Sha256Of(attempt->reply.details)));
+    if (!attempt->reply.details.empty())
+      record.set_details(Bytes(pki::Sha256Of(attempt->reply.details)));
   }
   if (question.stream != nullptr) {
     record.set_window(question.stream->next_answer);
@@ -447,7 +477,8 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage:
   record.set_received_micros(absl::ToUnixMicros(question.received));
   record.set_revision(attempt->revision);
   record.set_tls_certificate(Bytes(question.tls_certificate));
-  if (attempt->signer->revocation.has_value()) record.set_revocation(Bytes(attempt->signer->revocation->digest()));
+  if (attempt->signer->revocation.has_value())
+    record.set_revocation(Bytes(attempt->signer->revocation->digest()));
 
   auto entry = std::make_unique<evidence::LogEntry>();
   if (!attempt->is_feed || attempt->first_window) entry->id = attempt->header().id();
@@ -458,11 +489,13 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage:
   const absl::Status kept = KeepCertificates(*transaction, *attempt->signer);
   if (!kept.ok()) return Finish(*attempt, kept);
   storage::Store* const store = parts_.store;
-  store->Commit(std::move(transaction), [this, attempt](absl::StatusOr<storage::CommitResult> result) mutable {
+  store->Commit(std::move(transaction), [this, attempt](
+                                            absl::StatusOr<storage::CommitResult> result) mutable {
     auto committed = std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
     (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {
       if (!committed->ok()) {
-        if (storage::IsConflict(committed->status()) && attempt->runs < kAttempts) return Run(std::move(attempt));
+        if (storage::IsConflict(committed->status()) && attempt->runs < kAttempts)
+          return Run(std::move(attempt));
         return Finish(*attempt, committed->status());
       }
       attempt->signer->kept->store(true, std::memory_order_relaxed);
@@ -482,7 +515,8 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage:
   });
 }
 
-absl::Status Pipeline::KeepCertificates(storage::Transaction& transaction, const Signer& signer) const {
+absl::Status Pipeline::KeepCertificates(storage::Transaction& transaction,
+                                        const Signer& signer) const {
   if (signer.kept->load(std::memory_order_relaxed)) return absl::OkStatus();
   for (const pki::Certificate& certificate : signer.chain) {
     EGOV_RETURN_IF_ERROR(parts_.log->KeepCertificate(transaction, certificate.ToDer()));
@@ -514,7 +548,8 @@ absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, 
   }
   attempt->refusal = CheckHeader(*attempt);
   if (attempt->refusal.ok() && attempt->question.parts.size() != 1) {
-    attempt->refusal = Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a feed is asked for by one message");
+    attempt->refusal =
+        Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a feed is asked for by one message");
   }
   if (attempt->refusal.ok()) {
     Message* const request = attempt->question.method->method.request->New(&attempt->arena);
@@ -522,8 +557,9 @@ absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, 
       attempt->question.method->contract->AskedAbout(*request, &attempt->asked);
       attempt->requests.push_back(request);
     } else {
-      attempt->refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
-                             .Expected(std::string(request->GetTypeName()));
+      attempt->refusal =
+          Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
+              .Expected(std::string(request->GetTypeName()));
     }
   }
   *feed = std::make_shared<Feed>();
@@ -538,12 +574,14 @@ void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> d
   attempt->next_cursor = attempt->cursor;
   attempt->step = FeedStep::kMore;
   if (attempt->refusal.ok()) {
-    // The right is asked for before anything is looked at, and again, with the record, by the window's transaction.
+    // The right is asked for before anything is looked at, and again, with the record, by the
+    // window's transaction.
     const std::unique_ptr<storage::Transaction> look = parts_.store->Begin();
     attempt->question.received = parts_.clock->Now();
     attempt->refusal = Authorize(*look, *attempt);
     if (attempt->refusal.ok() && attempt->first_window) {
-      attempt->refusal = parts_.access->Spend(attempt->grant, attempt->asked.size(), attempt->question.received);
+      attempt->refusal =
+          parts_.access->Spend(attempt->grant, attempt->asked.size(), attempt->question.received);
     }
   }
   if (attempt->refusal.ok()) {
@@ -559,7 +597,8 @@ void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> d
       call.items = attempt->items;
       call.asked = attempt->asked;
       absl::StatusOr<FeedStep> step = attempt->question.method->method.step(
-          **snapshot, call, attempt->requests[0], &attempt->next_cursor, [&](std::unique_ptr<Message> part) {
+          **snapshot, call, attempt->requests[0], &attempt->next_cursor,
+          [&](std::unique_ptr<Message> part) {
             attempt->told.push_back(std::move(part));
             return absl::OkStatus();
           });

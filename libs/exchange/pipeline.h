@@ -1,11 +1,14 @@
-// The way of a request, from its bytes to its reply, the same for every method: authorise, handle, disclose, evidence,
-// reply. It knows no transport: handlers.h brings the bytes and takes the reply.
+// The way of a request, from its bytes to its reply, the same for every method: authorise, handle,
+// disclose, evidence, reply. It knows no transport: handlers.h brings the bytes and takes the
+// reply.
 //
-// Who may is asked first (TLS identity and method), then the seal is checked; from there on every call gets a record and a
-// receipt, whatever its status. The command, the usage entries, the record and, for an act, its first answer are one
-// transaction. Refusals of the store (conflict) run it again.
+// Who may is asked first (TLS identity and method), then the seal is checked; from there on every
+// call gets a record and a receipt, whatever its status. The command, the usage entries, the record
+// and, for an act, its first answer are one transaction. Refusals of the store (conflict) run it
+// again.
 //
-// Thread safety: any thread. `done` runs on the reply thread, on the caller's for what is refused at once.
+// Thread safety: any thread. `done` runs on the reply thread, on the caller's for what is refused
+// at once.
 #ifndef EGOV_LIBS_EXCHANGE_PIPELINE_H_
 #define EGOV_LIBS_EXCHANGE_PIPELINE_H_
 
@@ -43,36 +46,36 @@ struct BoundMethod {
 
 // How the windows of one stream hang together. Owned by the stream's handler; one window at a time.
 struct StreamState {
-  uint64_t next_window = 0;        // of questions
-  std::string previous_question;   // SHA-256 of the sealed header before
+  uint64_t next_window = 0;       // of questions
+  std::string previous_question;  // SHA-256 of the sealed header before
   bool last_seen = false;
   uint64_t next_answer = 0;
-  std::string previous_record;     // SHA-256 of the record before
+  std::string previous_record;  // SHA-256 of the record before
 };
 
 // One window of a question, as it came.
 struct Question {
   const BoundMethod* method = nullptr;
-  std::string caller;               // SPIFFE URI of the TLS certificate
+  std::string caller;  // SPIFFE URI of the TLS certificate
   pki::Digest tls_certificate = {};
   std::string sealed_header;
   std::string salt;
   std::string end_user;
-  std::string certificate;          // DER of the seal certificate; may be empty
+  std::string certificate;  // DER of the seal certificate; may be empty
   std::vector<std::string> parts;
   absl::Time received;
   absl::Time deadline = absl::InfiniteFuture();
-  StreamState* stream = nullptr;    // null: unary
+  StreamState* stream = nullptr;  // null: unary
 };
 
 // What goes back. Without a receipt the refusal left no record.
 struct Reply {
   absl::Status status;
-  std::string details;              // serialized google.rpc.Status of a refusal
+  std::string details;  // serialized google.rpc.Status of a refusal
   std::vector<std::string> parts;
   std::string salt;
   std::string receipt;
-  std::string message_id;           // of the question, once it could be read
+  std::string message_id;  // of the question, once it could be read
 };
 
 struct PipelineParts {
@@ -82,7 +85,7 @@ struct PipelineParts {
   access::Access* access = nullptr;
   disclosure::Usage* usage = nullptr;
   Trust* trust = nullptr;
-  Subjects* subjects = nullptr;     // null: the register has no subjects
+  Subjects* subjects = nullptr;  // null: the register has no subjects
   const base::Clock* clock = nullptr;
   base::Ids* ids = nullptr;
   absl::Duration time_stamp_grace = absl::Minutes(10);
@@ -102,8 +105,9 @@ class Pipeline {
   // Serves one window of a Read, Write, Query or Load.
   void Serve(Question question, Done done);
 
-  // A feed. Opened by its one question window, then stepped: each Step makes at most one window of answers, with its own
-  // check of rights, usage and record. `idle`: nothing to tell now; `ended`: nothing more will come.
+  // A feed. Opened by its one question window, then stepped: each Step makes at most one window of
+  // answers, with its own check of rights, usage and record. `idle`: nothing to tell now; `ended`:
+  // nothing more will come.
   struct FeedReply {
     Reply reply;
     bool idle = false;
@@ -124,7 +128,8 @@ class Pipeline {
   absl::Status Release(storage::Transaction& transaction, Attempt& attempt,
                        std::vector<std::unique_ptr<google::protobuf::Message>> messages) const;
   absl::Status Resolve(storage::Reader& reader, Attempt& attempt) const;
-  absl::StatusOr<bool> AnsweredBefore(storage::Transaction& transaction, Attempt& attempt, std::string* key) const;
+  absl::StatusOr<bool> AnsweredBefore(storage::Transaction& transaction, Attempt& attempt,
+                                      std::string* key) const;
   void Run(std::shared_ptr<Attempt> attempt);
   void Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage::Transaction> transaction);
   absl::Status KeepCertificates(storage::Transaction& transaction, const Signer& signer) const;

@@ -12,13 +12,13 @@ namespace {
 
 using namespace egov::evidence::v1;  // NOLINT: this file is about these messages
 
-absl::Status GetCertificates(Client& client, const std::set<std::string>& wanted, absl::Duration timeout,
-                             EvidenceFile* file) {
+absl::Status GetCertificates(Client& client, const std::set<std::string>& wanted,
+                             absl::Duration timeout, EvidenceFile* file) {
   GetCertificatesRequest request;
   for (const std::string& digest : wanted) request.add_sha256(digest);
   GetCertificatesResponse response;
-  EGOV_RETURN_IF_ERROR(
-      client.CallPlain("/egov.evidence.v1.EvidenceService/GetCertificates", request, &response, timeout));
+  EGOV_RETURN_IF_ERROR(client.CallPlain("/egov.evidence.v1.EvidenceService/GetCertificates",
+                                        request, &response, timeout));
   const auto add_new = [](const google::protobuf::RepeatedPtrField<std::string>& from,
                           google::protobuf::RepeatedPtrField<std::string>* to) {
     for (const std::string& der : from) {
@@ -32,15 +32,17 @@ absl::Status GetCertificates(Client& client, const std::set<std::string>& wanted
 
 }  // namespace
 
-absl::StatusOr<EvidenceFile> BuildEvidence(Client& client, const std::string& origin, absl::Span<const Exchange> windows,
-                                           bool with_content, absl::Duration timeout) {
+absl::StatusOr<EvidenceFile> BuildEvidence(Client& client, const std::string& origin,
+                                           absl::Span<const Exchange> windows, bool with_content,
+                                           absl::Duration timeout) {
   EvidenceFile file;
   file.set_origin(origin);
   StampRequest stamp;
   stamp.set_origin(origin);
   std::set<std::string> wanted;
   for (const Exchange& window : windows) {
-    EGOV_ASSIGN_OR_RETURN(const proof::OpenedHeader opened, proof::OpenHeader(window.sealed_header));
+    EGOV_ASSIGN_OR_RETURN(const proof::OpenedHeader opened,
+                          proof::OpenHeader(window.sealed_header));
     egov::exchange::v1::Record record;
     EGOV_RETURN_IF_ERROR(proof::ParseStrictly(window.receipt.record(), "BAD_RECEIPT", &record));
     wanted.insert(opened.header.seal_certificate());
@@ -63,9 +65,11 @@ absl::StatusOr<EvidenceFile> BuildEvidence(Client& client, const std::string& or
     out->set_response_salt(window.response_salt);
   }
   StampResponse stamped;
-  EGOV_RETURN_IF_ERROR(client.CallPlain("/egov.evidence.v1.EvidenceService/Stamp", stamp, &stamped, timeout));
+  EGOV_RETURN_IF_ERROR(
+      client.CallPlain("/egov.evidence.v1.EvidenceService/Stamp", stamp, &stamped, timeout));
   if (stamped.paths_size() != file.windows_size()) {
-    return base::Error(absl::StatusCode::kDataLoss, "BAD_ANSWER", "the service's stamps do not fit what was asked for");
+    return base::Error(absl::StatusCode::kDataLoss, "BAD_ANSWER",
+                       "the service's stamps do not fit what was asked for");
   }
   for (int i = 0; i < stamped.paths_size(); ++i) {
     file.mutable_windows(i)->mutable_path()->Swap(stamped.mutable_paths(i)->mutable_hashes());

@@ -1,4 +1,5 @@
-// Gathers what a third party needs: stamps around the records, certificates, revocation lists. Internal to libs/exchange.
+// Gathers what a third party needs: stamps around the records, certificates, revocation lists.
+// Internal to libs/exchange.
 #ifndef EGOV_LIBS_EXCHANGE_PROVE_H_
 #define EGOV_LIBS_EXCHANGE_PROVE_H_
 
@@ -12,8 +13,10 @@
 
 namespace egov::exchange {
 
-absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(Client& client, const std::string& origin,
-                                                               absl::Span<const Exchange> windows, bool with_content,
+absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(Client& client,
+                                                               const std::string& origin,
+                                                               absl::Span<const Exchange> windows,
+                                                               bool with_content,
                                                                absl::Duration timeout);
 
 }  // namespace egov::exchange

@@ -22,13 +22,15 @@ using base::Error;
 constexpr size_t kMostVerifiedNotes = 256;
 
 absl::Status BadReceipt(absl::string_view text) {
-  return Error(StatusCode::kDataLoss, "BAD_RECEIPT", absl::StrCat("the answer does not prove itself: ", text));
+  return Error(StatusCode::kDataLoss, "BAD_RECEIPT",
+               absl::StrCat("the answer does not prove itself: ", text));
 }
 
 // "ee/GOV/70000310/population/log/" of "spiffe://ee/GOV/70000310/population".
 std::string OriginPrefix(const std::string& audience) {
   constexpr absl::string_view kScheme = "spiffe://";
-  return absl::StrCat(absl::string_view(audience).substr(std::min(kScheme.size(), audience.size())), "/log/");
+  return absl::StrCat(absl::string_view(audience).substr(std::min(kScheme.size(), audience.size())),
+                      "/log/");
 }
 
 uint32_t KeyId(const pki::PublicKey& key) { return base::ReadU32(pki::AsBytes(key.digest())); }
@@ -67,10 +69,13 @@ absl::Status CheckpointMemory::Put(const std::string& origin, const std::string&
   {
     std::ofstream out(next, std::ios::trunc);
     for (const auto& [name, kept] : notes_) out << name << ' ' << absl::Base64Escape(kept) << '\n';
-    if (!out.flush()) return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE", "cannot write remembered checkpoints");
+    if (!out.flush())
+      return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE",
+                   "cannot write remembered checkpoints");
   }
   if (rename(next.c_str(), path_.c_str()) != 0) {
-    return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE", "cannot write remembered checkpoints");
+    return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE",
+                 "cannot write remembered checkpoints");
   }
   return absl::OkStatus();
 }
@@ -106,6 +111,11 @@ std::string ReceiptChecker::origin() const {
   return newest_.origin;
 }
 
+uint64_t ReceiptChecker::seen_size() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return newest_.size;
+}
+
 absl::Status ReceiptChecker::Poison(absl::Status why) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (poisoned_.ok()) poisoned_ = why;
@@ -123,16 +133,19 @@ absl::Status ReceiptChecker::VerifyCheckpoint(const std::string& note, proof::No
     }
   }
   EGOV_ASSIGN_OR_RETURN(*parsed, proof::ParseNote(note));
-  if (parsed->origin.rfind(OriginPrefix(audience_), 0) != 0) return BadReceipt("the checkpoint is of another log");
+  if (parsed->origin.rfind(OriginPrefix(audience_), 0) != 0)
+    return BadReceipt("the checkpoint is of another log");
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto it = logs_.find(parsed->key_id);
     if (it != logs_.end()) log = it->second;
   }
   if (log == nullptr) {
-    return Error(StatusCode::kUnavailable, "UNKNOWN_LOG_CERTIFICATE", "the log's certificate is not known yet");
+    return Error(StatusCode::kUnavailable, "UNKNOWN_LOG_CERTIFICATE",
+                 "the log's certificate is not known yet");
   }
-  if (clock_->Now() > log->certificate.not_after()) return BadReceipt("the log's certificate has expired");
+  if (clock_->Now() > log->certificate.not_after())
+    return BadReceipt("the log's certificate has expired");
   EGOV_RETURN_IF_ERROR(proof::VerifyNote(*parsed, log->certificate.public_key()));
   const std::lock_guard<std::mutex> lock(mutex_);
   if (verified_.emplace(note, *parsed).second) verified_order_.push_back(note);
@@ -140,8 +153,10 @@ absl::Status ReceiptChecker::VerifyCheckpoint(const std::string& note, proof::No
     verified_.erase(verified_order_.front());
     verified_order_.pop_front();
   }
-  if (parsed->size == newest_.size && parsed->origin == newest_.origin && parsed->root != newest_.root) {
-    poisoned_ = Error(StatusCode::kDataLoss, "LOG_SPLIT", "the log has shown two different trees of one size");
+  if (parsed->size == newest_.size && parsed->origin == newest_.origin &&
+      parsed->root != newest_.root) {
+    poisoned_ = Error(StatusCode::kDataLoss, "LOG_SPLIT",
+                      "the log has shown two different trees of one size");
     return poisoned_;
   }
   if (parsed->size > newest_.size || parsed->origin != newest_.origin) {
@@ -165,14 +180,19 @@ absl::Status ReceiptChecker::Verify(const std::string& receipt_bytes, const absl
   }
   proof::Commitment response(exchange->response_salt);
   for (const std::string& part : exchange->response_parts) response.Add(part);
-  if (record.response() != pki::AsBytes(response.Finish())) return BadReceipt("it is for another answer");
-  if (record.code() != static_cast<uint32_t>(outcome.code())) return BadReceipt("it is for another status");
+  if (record.response() != pki::AsBytes(response.Finish()))
+    return BadReceipt("it is for another answer");
+  if (record.code() != static_cast<uint32_t>(outcome.code()))
+    return BadReceipt("it is for another status");
   if (outcome.ok()) {
-    if (!record.reason().empty() || !record.details().empty()) return BadReceipt("it tells of a refusal");
+    if (!record.reason().empty() || !record.details().empty())
+      return BadReceipt("it tells of a refusal");
   } else {
     const auto detail = base::DetailOf(outcome);
-    if (!detail.has_value() || record.reason() != detail->reason) return BadReceipt("it gives another reason");
-    if (record.details() != pki::AsBytes(pki::Sha256Of(exchange->details))) return BadReceipt("it is for other details");
+    if (!detail.has_value() || record.reason() != detail->reason)
+      return BadReceipt("it gives another reason");
+    if (record.details() != pki::AsBytes(pki::Sha256Of(exchange->details)))
+      return BadReceipt("it is for other details");
   }
   if (record.window() != context.window || record.previous() != context.previous_record) {
     return BadReceipt("its window does not follow the one before");
@@ -180,7 +200,12 @@ absl::Status ReceiptChecker::Verify(const std::string& receipt_bytes, const absl
   proof::Note note;
   EGOV_RETURN_IF_ERROR(VerifyCheckpoint(receipt.checkpoint(), &note));
   const absl::StatusOr<pki::Digest> root = proof::RootOfReceipt(receipt, note.size);
-  if (!root.ok() || *root != note.root) return BadReceipt("its path does not lead to the checkpoint");
+  if (!root.ok() || *root != note.root)
+    return BadReceipt("its path does not lead to the checkpoint");
+  // A log only grows: what was asked later stands behind all that was seen before.
+  if (receipt.index() < context.seen && note.origin == origin()) {
+    return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN", "the log is shorter than it was"));
+  }
   return absl::OkStatus();
 }
 
@@ -198,7 +223,8 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
   EGOV_ASSIGN_OR_RETURN(const proof::Note kept, proof::ParseNote(kept_note));
   if (kept.size == newest.size) {
     if (kept.root == newest.root) return absl::OkStatus();
-    return Poison(Error(StatusCode::kDataLoss, "LOG_SPLIT", "the log has shown two different trees of one size"));
+    return Poison(Error(StatusCode::kDataLoss, "LOG_SPLIT",
+                        "the log has shown two different trees of one size"));
   }
   egov::evidence::v1::GetConsistencyRequest request;
   request.set_origin(newest.origin);
@@ -207,7 +233,8 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
   egov::evidence::v1::GetConsistencyResponse response;
   const absl::Status asked = get_consistency(request, &response);
   if (!asked.ok()) {
-    // An absent service proves nothing against its log; one that answers and cannot is one that has lost records.
+    // An absent service proves nothing against its log; one that answers and cannot is one that has
+    // lost records.
     if (asked.code() == StatusCode::kUnavailable || asked.code() == StatusCode::kDeadlineExceeded ||
         asked.code() == StatusCode::kResourceExhausted || asked.code() == StatusCode::kCancelled) {
       return asked;
@@ -219,7 +246,8 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
   for (const std::string& hash : response.proof()) {
     pki::Digest digest;
     if (!pki::DigestFromBytes(hash, &digest)) {
-      return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN", "the log's proof of consistency is malformed"));
+      return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN",
+                          "the log's proof of consistency is malformed"));
     }
     path.push_back(digest);
   }
@@ -227,7 +255,8 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
   const proof::Note& older = grew ? kept : newest;
   const proof::Note& newer = grew ? newest : kept;
   if (!merkle::VerifyConsistency(older.size, older.root, newer.size, newer.root, path).ok()) {
-    return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN", "the log no longer holds what it held before"));
+    return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN",
+                        "the log no longer holds what it held before"));
   }
   return grew ? memory_->Put(newest.origin, newest_note) : absl::OkStatus();
 }

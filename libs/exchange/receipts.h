@@ -1,4 +1,5 @@
-// What a caller checks before it hands an answer on, and what it remembers of a service's log. Internal to libs/exchange.
+// What a caller checks before it hands an answer on, and what it remembers of a service's log.
+// Internal to libs/exchange.
 #ifndef EGOV_LIBS_EXCHANGE_RECEIPTS_H_
 #define EGOV_LIBS_EXCHANGE_RECEIPTS_H_
 
@@ -20,8 +21,8 @@
 
 namespace egov::exchange {
 
-// The last checkpoint of each log that was proven to extend the one before. Survives in a file when one is named. Thread
-// safe.
+// The last checkpoint of each log that was proven to extend the one before. Survives in a file when
+// one is named. Thread safe.
 class CheckpointMemory {
  public:
   static absl::StatusOr<std::unique_ptr<CheckpointMemory>> Open(std::string path);
@@ -40,34 +41,42 @@ class CheckpointMemory {
 struct ReceiptContext {
   uint64_t window = 0;
   std::string previous_record;  // SHA-256 of the record before; empty in window 0
+  uint64_t seen = 0;  // seen_size() when the question was sent: its record comes after those
 };
 
 // Thread safe.
 class ReceiptChecker {
  public:
   // `trust`, `memory` and `clock` outlive it.
-  ReceiptChecker(std::string audience, Trust* trust, CheckpointMemory* memory, const base::Clock* clock)
+  ReceiptChecker(std::string audience, Trust* trust, CheckpointMemory* memory,
+                 const base::Clock* clock)
       : audience_(std::move(audience)), trust_(trust), memory_(memory), clock_(clock) {}
 
-  // The log's certificate as the service sends it to whom it does not know yet (DER; empty: it sent none).
+  // The log's certificate as the service sends it to whom it does not know yet (DER; empty: it sent
+  // none).
   void Introduce(const std::string& der);
   // Whether a certificate of the log is known, so that ours need not be sent.
   bool introduced() const;
   void Forget();
 
-  // Checks a receipt against what was sent and what came (`exchange`: sealed header, parts, salt, details), and puts it
-  // there. DATA_LOSS BAD_RECEIPT with what does not fit; UNAVAILABLE UNKNOWN_LOG_CERTIFICATE.
-  absl::Status Verify(const std::string& receipt, const absl::Status& outcome, const ReceiptContext& context,
-                      Exchange* exchange);
+  // Checks a receipt against what was sent and what came (`exchange`: sealed header, parts, salt,
+  // details), and puts it there. DATA_LOSS BAD_RECEIPT with what does not fit; UNAVAILABLE
+  // UNKNOWN_LOG_CERTIFICATE.
+  absl::Status Verify(const std::string& receipt, const absl::Status& outcome,
+                      const ReceiptContext& context, Exchange* exchange);
 
   // Not OK for ever, once the log was seen to be rewritten or split.
   absl::Status health() const;
+
+  // Size of the largest checkpoint verified.
+  uint64_t seen_size() const;
 
   // The origin of the log seen last; empty before the first receipt.
   std::string origin() const;
 
   // Has the newest checkpoint seen proven to extend the one in memory.
-  using Ask = std::function<absl::Status(const google::protobuf::Message& request, google::protobuf::Message* response)>;
+  using Ask = std::function<absl::Status(const google::protobuf::Message& request,
+                                         google::protobuf::Message* response)>;
   absl::Status CheckConsistency(const Ask& get_consistency);
 
  private:
@@ -80,10 +89,11 @@ class ReceiptChecker {
   const base::Clock* const clock_;
 
   mutable std::mutex mutex_;
-  std::map<uint32_t, std::shared_ptr<const Signer>> logs_;       // by key id
-  std::map<std::string, proof::Note> verified_;                  // notes whose signature was checked, the newest few
+  std::map<uint32_t, std::shared_ptr<const Signer>> logs_;  // by key id
+  std::map<std::string, proof::Note>
+      verified_;  // notes whose signature was checked, the newest few
   std::deque<std::string> verified_order_;
-  proof::Note newest_;                                           // the largest verified
+  proof::Note newest_;  // the largest verified
   std::string newest_note_;
   absl::Status poisoned_;
 };

@@ -38,18 +38,24 @@ using base::Error;
 constexpr absl::Duration kReloadInterval = absl::Seconds(5);
 
 absl::Status Missing(absl::string_view field, absl::string_view expected) {
-  return Error(StatusCode::kInvalidArgument, "BAD_CONFIG", absl::StrCat("the configuration has no ", field))
+  return Error(StatusCode::kInvalidArgument, "BAD_CONFIG",
+               absl::StrCat("the configuration has no ", field))
       .Field(absl::StrCat("register.", field))
       .Expected(expected);
 }
 
 absl::Status CheckConfig(const RegisterConfig& config) {
   const std::pair<const char*, const std::string*> required[] = {
-      {"audience", &config.audience()},         {"listen", &config.listen()},
-      {"ops_listen", &config.ops_listen()},     {"data_directory", &config.data_directory()},
-      {"tls.key", &config.tls().key()},         {"tls.certificate", &config.tls().certificate()},
-      {"tls.anchors", &config.tls().anchors()}, {"log_key", &config.log_key()},
-      {"log_certificate", &config.log_certificate()}, {"first_officer", &config.first_officer()},
+      {"audience", &config.audience()},
+      {"listen", &config.listen()},
+      {"ops_listen", &config.ops_listen()},
+      {"data_directory", &config.data_directory()},
+      {"tls.key", &config.tls().key()},
+      {"tls.certificate", &config.tls().certificate()},
+      {"tls.anchors", &config.tls().anchors()},
+      {"log_key", &config.log_key()},
+      {"log_certificate", &config.log_certificate()},
+      {"first_officer", &config.first_officer()},
       {"time_zone", &config.time_zone()},
   };
   for (const auto& [field, value] : required) {
@@ -68,7 +74,8 @@ rpc::TlsOptions Tls(const TlsConfig& config) {
 // Reads what may change while the process runs, again and again.
 class Reloader {
  public:
-  explicit Reloader(std::function<void()> reload) : reload_(std::move(reload)), thread_([this] { Run(); }) {}
+  explicit Reloader(std::function<void()> reload)
+      : reload_(std::move(reload)), thread_([this] { Run(); }) {}
   ~Reloader() {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -81,7 +88,8 @@ class Reloader {
  private:
   void Run() {
     std::unique_lock<std::mutex> lock(mutex_);
-    while (!wake_.wait_for(lock, absl::ToChronoMilliseconds(kReloadInterval), [this] { return stopping_; })) {
+    while (!wake_.wait_for(lock, absl::ToChronoMilliseconds(kReloadInterval),
+                           [this] { return stopping_; })) {
       lock.unlock();
       reload_();
       lock.lock();
@@ -112,7 +120,8 @@ class RegisterImpl final : public Register {
   absl::Status Init() {
     EGOV_RETURN_IF_ERROR(CheckConfig(config_));
     rpc::LogLevel level = rpc::LogLevel::kInfo;
-    if (!config_.log_level().empty()) EGOV_RETURN_IF_ERROR(rpc::ParseLogLevel(config_.log_level(), &level));
+    if (!config_.log_level().empty())
+      EGOV_RETURN_IF_ERROR(rpc::ParseLogLevel(config_.log_level(), &level));
     rpc::LogOptions log_options;
     log_options.level = level;
     logger_ = std::make_unique<rpc::Logger>(log_options, *clock_);
@@ -128,7 +137,8 @@ class RegisterImpl final : public Register {
     EGOV_RETURN_IF_ERROR(OpenStore());
     EGOV_RETURN_IF_ERROR(OpenLog());
     rpc::ExecutorOptions workers;
-    workers.threads = static_cast<int>(std::max(2u, std::min(16u, std::thread::hardware_concurrency())));
+    workers.threads =
+        static_cast<int>(std::max(2u, std::min(16u, std::thread::hardware_concurrency())));
     workers.queue = 4096;
     workers_ = std::make_unique<rpc::Executor>(workers);
 
@@ -160,7 +170,8 @@ class RegisterImpl final : public Register {
     }
     if (service.methods().size() > static_cast<size_t>(descriptor->method_count())) {
       return Error(StatusCode::kFailedPrecondition, "UNKNOWN_METHOD",
-                   absl::StrCat("more methods are bound than the contract of ", service.full_name(), " has"));
+                   absl::StrCat("more methods are bound than the contract of ", service.full_name(),
+                                " has"));
     }
     std::vector<std::unique_ptr<BoundMethod>> bound;
     for (int i = 0; i < descriptor->method_count(); ++i) {
@@ -185,11 +196,13 @@ class RegisterImpl final : public Register {
 
   absl::Status Start() override {
     EGOV_RETURN_IF_ERROR(OpenAccess());
-    EGOV_ASSIGN_OR_RETURN(usage_, disclosure::Usage::Open(absl::StrCat(config_.data_directory(), "/usage-keys")));
+    EGOV_ASSIGN_OR_RETURN(
+        usage_, disclosure::Usage::Open(absl::StrCat(config_.data_directory(), "/usage-keys")));
     EGOV_RETURN_IF_ERROR(Add(MakeAccessService(access_.get())));
     EGOV_RETURN_IF_ERROR(Add(MakeUsageService(usage_.get(), log_.get())));
     if (log_->Newest().size == 0) {
-      EGOV_RETURN_IF_ERROR(log_->State(absl::StrCat("opened ", log_->origin(), "; first officer ", config_.first_officer())));
+      EGOV_RETURN_IF_ERROR(log_->State(
+          absl::StrCat("opened ", log_->origin(), "; first officer ", config_.first_officer())));
     }
     EGOV_RETURN_IF_ERROR(StartStamper());
     StartPipeline();
@@ -214,10 +227,13 @@ class RegisterImpl final : public Register {
     AddReadiness();
     reloader_ = std::make_unique<Reloader>([this] {
       const absl::Status reloaded = trust_->Reload();
-      if (!reloaded.ok()) logger_->Warning("trust could not be read again", {{"error", reloaded.message()}});
+      if (!reloaded.ok())
+        logger_->Warning("trust could not be read again", {{"error", reloaded.message()}});
     });
     EGOV_RETURN_IF_ERROR(server_->Start());
-    logger_->Info("serving", {{"audience", config_.audience()}, {"port", server_->port()}, {"log_size", log_->Newest().size}});
+    logger_->Info("serving", {{"audience", config_.audience()},
+                              {"port", server_->port()},
+                              {"log_size", log_->Newest().size}});
     return absl::OkStatus();
   }
 
@@ -243,7 +259,8 @@ class RegisterImpl final : public Register {
     std::error_code failed;
     std::filesystem::create_directories(config_.data_directory(), failed);
     if (failed) {
-      return Error(StatusCode::kFailedPrecondition, "BAD_CONFIG", "the data directory cannot be made")
+      return Error(StatusCode::kFailedPrecondition, "BAD_CONFIG",
+                   "the data directory cannot be made")
           .Field("register.data_directory");
     }
     if (store_ != nullptr) return absl::OkStatus();
@@ -251,7 +268,8 @@ class RegisterImpl final : public Register {
     options.directory = absl::StrCat(config_.data_directory(), "/store");
     if (config_.cache_mib() > 0) options.block_cache_bytes = uint64_t{config_.cache_mib()} << 20;
     options.on_state = [this](storage::StoreState state, const absl::Status& why) {
-      logger_->Error("the store's state has changed", {{"state", static_cast<int>(state)}, {"why", why.ToString()}});
+      logger_->Error("the store's state has changed",
+                     {{"state", static_cast<int>(state)}, {"why", why.ToString()}});
     };
     EGOV_ASSIGN_OR_RETURN(store_, storage::OpenRocksDb(options));
     return absl::OkStatus();
@@ -259,14 +277,18 @@ class RegisterImpl final : public Register {
 
   absl::Status OpenLog() {
     EGOV_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::LoadFile(config_.log_key()));
-    EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(config_.log_certificate(), "log_certificate"));
-    EGOV_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> chain, pki::Certificate::ChainFromPem(pem));
+    EGOV_ASSIGN_OR_RETURN(const std::string pem,
+                          ReadFile(config_.log_certificate(), "log_certificate"));
+    EGOV_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> chain,
+                          pki::Certificate::ChainFromPem(pem));
     if (chain[0].public_key() != key.public_key()) {
-      return Error(StatusCode::kFailedPrecondition, "LOG_KEY_MISMATCH", "the log key is not its certificate's")
+      return Error(StatusCode::kFailedPrecondition, "LOG_KEY_MISMATCH",
+                   "the log key is not its certificate's")
           .Field("register.log_key");
     }
     // A log that names another service would write receipts that nobody can verify.
-    EGOV_ASSIGN_OR_RETURN(const auto signer, trust_->Check(chain[0], pki::Purpose::kLog, clock_->Now()));
+    EGOV_ASSIGN_OR_RETURN(const auto signer,
+                          trust_->Check(chain[0], pki::Purpose::kLog, clock_->Now()));
     if (signer->spiffe != config_.audience()) {
       return Error(StatusCode::kFailedPrecondition, "LOG_CERTIFICATE_MISMATCH",
                    "the log certificate names another service")
@@ -284,28 +306,36 @@ class RegisterImpl final : public Register {
   static absl::Status CheckShape(const disclosure::Contract& contract, const Method& bound) {
     const google::protobuf::MethodDescriptor& method = contract.method();
     using namespace egov::exchange::v1;  // NOLINT: names of shapes
-    const bool streams = bound.shape == SHAPE_QUERY || bound.shape == SHAPE_LOAD || bound.shape == SHAPE_FEED;
+    const bool streams =
+        bound.shape == SHAPE_QUERY || bound.shape == SHAPE_LOAD || bound.shape == SHAPE_FEED;
     const bool act = bound.shape == SHAPE_WRITE || bound.shape == SHAPE_LOAD;
     const auto wrong = [&](absl::string_view what) {
-      return Error(StatusCode::kFailedPrecondition, "WRONG_SHAPE", absl::StrCat(method.full_name(), " ", what)).status();
+      return Error(StatusCode::kFailedPrecondition, "WRONG_SHAPE",
+                   absl::StrCat(method.full_name(), " ", what))
+          .status();
     };
-    if (contract.options().shape() != bound.shape) return wrong("is bound with another shape than its contract's");
+    if (contract.options().shape() != bound.shape)
+      return wrong("is bound with another shape than its contract's");
     if (method.client_streaming() != streams || method.server_streaming() != streams) {
       return wrong(streams ? "must stream both ways" : "must not stream");
     }
-    if (method.input_type() != bound.request->GetDescriptor() || method.output_type() != bound.response->GetDescriptor()) {
+    if (method.input_type() != bound.request->GetDescriptor() ||
+        method.output_type() != bound.response->GetDescriptor()) {
       return wrong("is bound with other messages than its contract's");
     }
     if (act) {
       const auto* field = method.input_type()->FindFieldByName("request_id");
-      if (field == nullptr || field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_STRING) {
+      if (field == nullptr ||
+          field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_STRING) {
         return wrong("is an act, and its request has no string request_id");
       }
     }
     for (const auto* type : {method.input_type(), method.output_type()}) {
       const auto* end = type->FindFieldByNumber(15);
-      const bool has_end = end != nullptr && end->name() == "end" && end->message_type() == WindowEnd::descriptor();
-      if (streams != has_end) return wrong("has messages that cannot end a window (WindowEnd end = 15)");
+      const bool has_end =
+          end != nullptr && end->name() == "end" && end->message_type() == WindowEnd::descriptor();
+      if (streams != has_end)
+        return wrong("has messages that cannot end a window (WindowEnd end = 15)");
     }
     return absl::OkStatus();
   }
@@ -316,7 +346,8 @@ class RegisterImpl final : public Register {
     options.first_officer = config_.first_officer();
     options.time_zone = time_zone_;
     for (const auto& [name, methods] : services_) {
-      for (const auto& method : methods) options.methods.push_back({name, method->name, method->contract->items()});
+      for (const auto& method : methods)
+        options.methods.push_back({name, method->name, method->contract->items()});
     }
     options.methods.push_back({kUsageServiceName, "FindUsage", {"disclosure.usage"}});
     options.methods.push_back({kEvidenceService, "audit", {}});
@@ -326,11 +357,14 @@ class RegisterImpl final : public Register {
 
   absl::Status StartStamper() {
     evidence::StamperOptions options;
-    for (const TimeStampingConfig& one : config_.time_stamping()) options.authorities.push_back({one.url(), trust_->verifier()});
-    if (config_.stamp_interval_seconds() > 0) options.interval = absl::Seconds(config_.stamp_interval_seconds());
+    for (const TimeStampingConfig& one : config_.time_stamping())
+      options.authorities.push_back({one.url(), trust_->verifier()});
+    if (config_.stamp_interval_seconds() > 0)
+      options.interval = absl::Seconds(config_.stamp_interval_seconds());
     options.clock = clock_;
     options.on_passed_over = [this](const std::string& url, const absl::Status& why) {
-      logger_->Warning("a time-stamping authority was passed over", {{"url", url}, {"why", why.message()}});
+      logger_->Warning("a time-stamping authority was passed over",
+                       {{"url", url}, {"why", why.message()}});
     };
     EGOV_ASSIGN_OR_RETURN(stamper_, evidence::Stamper::Start(log_.get(), std::move(options)));
     return absl::OkStatus();
@@ -353,7 +387,8 @@ class RegisterImpl final : public Register {
     parts.subjects = subjects_;
     parts.clock = clock_;
     parts.ids = ids_;
-    if (config_.time_stamp_grace_seconds() > 0) parts.time_stamp_grace = absl::Seconds(config_.time_stamp_grace_seconds());
+    if (config_.time_stamp_grace_seconds() > 0)
+      parts.time_stamp_grace = absl::Seconds(config_.time_stamp_grace_seconds());
     parts.time_stamp_age = [this] { return Unstamped(); };
     parts.details = [name = self_.subsystem()](const absl::Status& status) {
       return rpc::ToGrpc(status, name).error_details();
@@ -364,10 +399,12 @@ class RegisterImpl final : public Register {
 
   // Binds one method of EvidenceService.
   template <typename Request, typename Response>
-  PlainMethod Evidence(const char* name, absl::StatusOr<Response> (evidence::EvidenceService::*method)(
-                                             const Request&, const evidence::Asker&) const) {
+  PlainMethod Evidence(const char* name,
+                       absl::StatusOr<Response> (evidence::EvidenceService::*method)(
+                           const Request&, const evidence::Asker&) const) {
     return {kEvidenceService, name, &Request::default_instance(), &Response::default_instance(),
-            [this, method](absl::string_view caller, absl::Time deadline, const google::protobuf::Message& question,
+            [this, method](absl::string_view caller, absl::Time deadline,
+                           const google::protobuf::Message& question,
                            google::protobuf::Message* answer) {
               evidence::Asker asker{std::string(caller), MayAudit(caller), deadline};
               absl::StatusOr<Response> told =
@@ -381,7 +418,8 @@ class RegisterImpl final : public Register {
     using evidence::EvidenceService;
     std::vector<pki::Certificate> certificates = trust_->authorities();
     certificates.insert(certificates.begin(), *log_certificate_);
-    evidence_ = std::make_unique<EvidenceService>(log_.get(), stamper_.get(), std::move(certificates));
+    evidence_ =
+        std::make_unique<EvidenceService>(log_.get(), stamper_.get(), std::move(certificates));
     return {Evidence("GetReceipt", &EvidenceService::GetReceipt),
             Evidence("GetConsistency", &EvidenceService::GetConsistency),
             Evidence("Stamp", &EvidenceService::Stamp),
@@ -409,23 +447,28 @@ class RegisterImpl final : public Register {
     });
     readiness.Add("evidence_log", [this]() -> absl::Status {
       const storage::StoreState state = store_->state();
-      if (state == storage::StoreState::kWritable || state == storage::StoreState::kReserveOnly) return absl::OkStatus();
+      if (state == storage::StoreState::kWritable || state == storage::StoreState::kReserveOnly)
+        return absl::OkStatus();
       return Error(StatusCode::kUnavailable, "LOG_NOT_WRITABLE", "no record can be written");
     });
     readiness.Add("log_certificate", [this]() -> absl::Status {
       if (clock_->Now() <= log_certificate_->not_after()) return absl::OkStatus();
-      return Error(StatusCode::kUnavailable, "LOG_CERTIFICATE_EXPIRED", "the log's certificate has expired");
+      return Error(StatusCode::kUnavailable, "LOG_CERTIFICATE_EXPIRED",
+                   "the log's certificate has expired");
     });
     metrics_.AddGaugeFunction("egov_log_size", "Records in the evidence log.", {},
                               [this] { return static_cast<double>(log_->Newest().size); });
-    metrics_.AddGaugeFunction("egov_unstamped_seconds", "How long the oldest record without a time-stamp has been waiting.",
+    metrics_.AddGaugeFunction("egov_unstamped_seconds",
+                              "How long the oldest record without a time-stamp has been waiting.",
                               {}, [this] { return absl::ToDoubleSeconds(Unstamped()); });
-    metrics_.AddGaugeFunction("egov_store_commits", "Transactions made durable since the start.", {},
+    metrics_.AddGaugeFunction("egov_store_commits", "Transactions made durable since the start.",
+                              {},
                               [this] { return static_cast<double>(store_->Statistics().commits); });
     metrics_.AddGaugeFunction("egov_store_flushes", "Syncs since the start.", {},
                               [this] { return static_cast<double>(store_->Statistics().groups); });
-    metrics_.AddGaugeFunction("egov_store_disk_bytes", "Size of the store's files.", {},
-                              [this] { return static_cast<double>(store_->Statistics().disk_bytes); });
+    metrics_.AddGaugeFunction("egov_store_disk_bytes", "Size of the store's files.", {}, [this] {
+      return static_cast<double>(store_->Statistics().disk_bytes);
+    });
     metrics_.AddGaugeFunction("egov_calls_admitted", "Calls in flight.", {},
                               [this] { return static_cast<double>(admission_->calls()); });
   }
@@ -438,7 +481,7 @@ class RegisterImpl final : public Register {
   pki::SpiffeId self_;
   absl::TimeZone time_zone_;
   std::unique_ptr<Trust> trust_;
-  std::unique_ptr<evidence::Log> log_;        // hooks of the store outlive it
+  std::unique_ptr<evidence::Log> log_;  // hooks of the store outlive it
   std::unique_ptr<access::Access> access_;
   std::unique_ptr<storage::Store> store_;
   std::shared_ptr<const Signer> log_signer_;
@@ -458,7 +501,8 @@ class RegisterImpl final : public Register {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Register>> Register::Open(const RegisterConfig& config, RegisterParts parts) {
+absl::StatusOr<std::unique_ptr<Register>> Register::Open(const RegisterConfig& config,
+                                                         RegisterParts parts) {
   auto opened = std::make_unique<RegisterImpl>(config, std::move(parts));
   EGOV_RETURN_IF_ERROR(opened->Init());
   return std::unique_ptr<Register>(std::move(opened));

@@ -1,4 +1,5 @@
-// A register on the way of a request: store, log, rights, usage, trust and server, wired once for every service.
+// A register on the way of a request: store, log, rights, usage, trust and server, wired once for
+// every service.
 //
 //   EGOV_ASSIGN_OR_RETURN(auto reg, exchange::Register::Open(config, {}));
 //   population::Store store(reg->store());                 // tables, followers
@@ -7,9 +8,10 @@
 //   EGOV_RETURN_IF_ERROR(reg->Start());
 //   return reg->Run();
 //
-// What a new register gets for free: mTLS identity, sealed headers, default-deny rights with quotas (AccessService), usage
-// of each person's data (UsageService), a log with receipts, stamps and proofs (EvidenceService), idempotent writes, windows
-// and feeds, deadlines, overload, health, metrics, logs, drain.
+// What a new register gets for free: mTLS identity, sealed headers, default-deny rights with quotas
+// (AccessService), usage of each person's data (UsageService), a log with receipts, stamps and
+// proofs (EvidenceService), idempotent writes, windows and feeds, deadlines, overload, health,
+// metrics, logs, drain.
 #ifndef EGOV_LIBS_EXCHANGE_REGISTER_H_
 #define EGOV_LIBS_EXCHANGE_REGISTER_H_
 
@@ -41,7 +43,8 @@ struct RegisterParts {
 class Register {
  public:
   // Checks the configuration and opens store, log and trust. Errors name the configuration's field.
-  static absl::StatusOr<std::unique_ptr<Register>> Open(const RegisterConfig& config, RegisterParts parts);
+  static absl::StatusOr<std::unique_ptr<Register>> Open(const RegisterConfig& config,
+                                                        RegisterParts parts);
   virtual ~Register() = default;
 
   virtual storage::Store& store() = 0;  // followers are added before Start
@@ -49,7 +52,8 @@ class Register {
   virtual rpc::Metrics& metrics() = 0;
   virtual rpc::Logger& logger() = 0;
 
-  // Binds a service of the register's own. FAILED_PRECONDITION UNBOUND_METHOD, WRONG_SHAPE, UNMARKED_FIELD ...
+  // Binds a service of the register's own. FAILED_PRECONDITION UNBOUND_METHOD, WRONG_SHAPE,
+  // UNMARKED_FIELD ...
   virtual absl::Status Add(Service service) = 0;
   virtual void set_subjects(Subjects* subjects) = 0;
 
@@ -64,7 +68,8 @@ class Register {
   virtual void Stop() = 0;
 };
 
-// Reads a configuration from JSON. INVALID_ARGUMENT BAD_CONFIG names an unknown field or a wrong value.
+// Reads a configuration from JSON. INVALID_ARGUMENT BAD_CONFIG names an unknown field or a wrong
+// value.
 absl::Status ReadConfig(const std::string& path, google::protobuf::Message* config);
 
 }  // namespace egov::exchange

@@ -22,8 +22,8 @@ void SealMaker::Seal(std::string header, Done done) {
     if (signing_) return;
     signing_ = true;
   }
-  // Whoever signs goes on until nobody waits. The continuations run before the next batch is taken, so that it has time
-  // to fill: a signature is dearer than a short wait.
+  // Whoever signs goes on until nobody waits. The continuations run before the next batch is taken,
+  // so that it has time to fill: a signature is dearer than a short wait.
   while (true) {
     std::vector<Waiting> batch;
     {
@@ -67,14 +67,15 @@ absl::Status SealChecker::Check(const proof::OpenedHeader& opened, const Signer&
   // What was verified: this signature, by this key, over this root of this many leaves.
   std::string size;
   base::AppendU32(opened.size, &size);
-  const pki::Digest what = pki::Sha256Of({size, pki::AsBytes(opened.root),
-                                          pki::AsBytes(signer.certificate.fingerprint()), opened.signature});
+  const pki::Digest what =
+      pki::Sha256Of({size, pki::AsBytes(opened.root),
+                     pki::AsBytes(signer.certificate.fingerprint()), opened.signature});
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (good_.contains(what)) return absl::OkStatus();
   }
-  const absl::Status verified =
-      signer.certificate.public_key().Verify(proof::SealedBytes(opened.size, opened.root), opened.signature);
+  const absl::Status verified = signer.certificate.public_key().Verify(
+      proof::SealedBytes(opened.size, opened.root), opened.signature);
   if (!verified.ok()) {
     return base::Error(absl::StatusCode::kUnauthenticated, "BAD_SEAL",
                        "the seal is not its certificate's signature over this header");

@@ -1,7 +1,8 @@
-// Seals: a member's signature over a batch of headers, made once for all that wait and verified once for all that came.
+// Seals: a member's signature over a batch of headers, made once for all that wait and verified
+// once for all that came.
 //
-// Roughtime's way: while one signature is being made, the headers that arrive form the next RFC 6962 tree. One header
-// alone is a batch of one.
+// Roughtime's way: while one signature is being made, the headers that arrive form the next RFC
+// 6962 tree. One header alone is a batch of one.
 #ifndef EGOV_LIBS_EXCHANGE_SEALS_H_
 #define EGOV_LIBS_EXCHANGE_SEALS_H_
 
@@ -21,12 +22,14 @@
 
 namespace egov::exchange {
 
-// Seals headers. Thread safe. The first to arrive signs for all who arrive meanwhile, on its own thread.
+// Seals headers. Thread safe. The first to arrive signs for all who arrive meanwhile, on its own
+// thread.
 class SealMaker {
  public:
   explicit SealMaker(pki::PrivateKey key) : key_(std::move(key)) {}
 
-  // `done` gets the serialized SealedHeader; it runs on some caller's thread, perhaps before Seal returns.
+  // `done` gets the serialized SealedHeader; it runs on some caller's thread, perhaps before Seal
+  // returns.
   using Done = std::function<void(absl::StatusOr<std::string>)>;
   void Seal(std::string header, Done done);
 
@@ -43,8 +46,8 @@ class SealMaker {
   bool signing_ = false;         // guarded by mutex_
 };
 
-// Verifies seals; each distinct root once. Remembers positive results only, a bounded number, oldest out first. Thread
-// safe. Cost: a hash look-up, or one P-256 verification.
+// Verifies seals; each distinct root once. Remembers positive results only, a bounded number,
+// oldest out first. Thread safe. Cost: a hash look-up, or one P-256 verification.
 class SealChecker {
  public:
   // UNAUTHENTICATED BAD_SEAL.

@@ -4,9 +4,10 @@
 //   service.Read<GetPersonRequest, GetPersonResponse>("GetPerson", commands::GetPerson(store));
 //   service.Write<RecordBirthRequest, RecordBirthResponse>("RecordBirth", ...);
 //
-// Everything else - who may, seals, evidence, disclosure, windows - is the way of a request (register.h) and the same for
-// all. The start fails when a method of the contract is not bound, is bound with another shape or other messages than the
-// contract says, or has an answer with an unmarked field.
+// Everything else - who may, seals, evidence, disclosure, windows - is the way of a request
+// (register.h) and the same for all. The start fails when a method of the contract is not bound, is
+// bound with another shape or other messages than the contract says, or has an answer with an
+// unmarked field.
 //
 // Thread safety: bind from one thread, then hand it to Register::Add.
 #ifndef EGOV_LIBS_EXCHANGE_SERVICE_H_
@@ -29,15 +30,18 @@ namespace egov::exchange {
 // A method with the types taken away, as the pipeline runs it.
 struct Method {
   egov::exchange::v1::Shape shape = egov::exchange::v1::SHAPE_UNSPECIFIED;
-  const google::protobuf::Message* request = nullptr;   // prototypes
+  const google::protobuf::Message* request = nullptr;  // prototypes
   const google::protobuf::Message* response = nullptr;
 
   using Part = const google::protobuf::Message*;
   using EmitPart = absl::FunctionRef<absl::Status(std::unique_ptr<google::protobuf::Message>)>;
   // Serves one window. Read, Write and Load emit exactly one part on success.
-  std::function<absl::Status(storage::Transaction&, const Call&, absl::Span<const Part>, EmitPart)> run;
+  std::function<absl::Status(storage::Transaction&, const Call&, absl::Span<const Part>, EmitPart)>
+      run;
   // Serves one step of a feed.
-  std::function<absl::StatusOr<FeedStep>(storage::Reader&, const Call&, Part, std::string*, EmitPart)> step;
+  std::function<absl::StatusOr<FeedStep>(storage::Reader&, const Call&, Part, std::string*,
+                                         EmitPart)>
+      step;
 };
 
 class Service {
@@ -57,7 +61,8 @@ class Service {
   Service& Query(absl::string_view method, QueryCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(egov::exchange::v1::SHAPE_QUERY);
     bound.run = [command = std::move(command)](storage::Transaction& transaction, const Call& call,
-                                               absl::Span<const Method::Part> parts, Method::EmitPart emit) {
+                                               absl::Span<const Method::Part> parts,
+                                               Method::EmitPart emit) {
       return command(transaction, call, Typed<Request>(parts), Emitter<Response>(emit));
     };
     return Bind(method, std::move(bound));
@@ -79,9 +84,11 @@ class Service {
   template <typename Request, typename Response>
   Service& Feed(absl::string_view method, FeedCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(egov::exchange::v1::SHAPE_FEED);
-    bound.step = [command = std::move(command)](storage::Reader& reader, const Call& call, Method::Part request,
-                                                std::string* cursor, Method::EmitPart emit) {
-      return command(reader, call, static_cast<const Request&>(*request), cursor, Emitter<Response>(emit));
+    bound.step = [command = std::move(command)](storage::Reader& reader, const Call& call,
+                                                Method::Part request, std::string* cursor,
+                                                Method::EmitPart emit) {
+      return command(reader, call, static_cast<const Request&>(*request), cursor,
+                     Emitter<Response>(emit));
     };
     return Bind(method, std::move(bound));
   }
@@ -113,12 +120,14 @@ class Service {
   }
 
   template <typename Request, typename Response>
-  Service& Unary(egov::exchange::v1::Shape shape, absl::string_view name, ReadCommand<Request, Response> command) {
+  Service& Unary(egov::exchange::v1::Shape shape, absl::string_view name,
+                 ReadCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(shape);
     bound.run = [command = std::move(command)](storage::Transaction& transaction, const Call& call,
                                                absl::Span<const Method::Part> parts,
                                                Method::EmitPart emit) -> absl::Status {
-      absl::StatusOr<Response> response = command(transaction, call, static_cast<const Request&>(*parts[0]));
+      absl::StatusOr<Response> response =
+          command(transaction, call, static_cast<const Request&>(*parts[0]));
       if (!response.ok()) return response.status();
       return emit(std::make_unique<Response>(*std::move(response)));
     };

@@ -1,4 +1,5 @@
-// The services that every register has: who may ask (AccessService), who asked (UsageService). Internal to libs/exchange.
+// The services that every register has: who may ask (AccessService), who asked (UsageService).
+// Internal to libs/exchange.
 #ifndef EGOV_LIBS_EXCHANGE_STANDARD_SERVICES_H_
 #define EGOV_LIBS_EXCHANGE_STANDARD_SERVICES_H_
 

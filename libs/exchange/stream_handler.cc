@@ -20,13 +20,13 @@ using base::Error;
 using grpc::ByteBuffer;
 using grpc::CallbackServerContext;
 
-// One stream. gRPC holds it until OnDone; whoever works for it holds it too. All state is under one lock, taken by gRPC's
-// reactions and by the pipeline's answers; nothing long happens under it.
+// One stream. gRPC holds it until OnDone; whoever works for it holds it too. All state is under one
+// lock, taken by gRPC's reactions and by the pipeline's answers; nothing long happens under it.
 class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer>,
                            public std::enable_shared_from_this<WindowStream> {
  public:
-  static WindowStream* Start(CallbackServerContext* context, const BoundMethod* method, const HandlerParts& parts,
-                             rpc::MethodMetrics* metrics) {
+  static WindowStream* Start(CallbackServerContext* context, const BoundMethod* method,
+                             const HandlerParts& parts, rpc::MethodMetrics* metrics) {
     std::shared_ptr<WindowStream> stream(new WindowStream(context, method, parts, metrics));
     stream->self_ = stream;
     stream->Begin();
@@ -84,14 +84,19 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
  private:
   WindowStream(CallbackServerContext* context, const BoundMethod* method, const HandlerParts& parts,
                rpc::MethodMetrics* metrics)
-      : context_(context), method_(method), parts_(parts), metrics_(metrics), started_(parts.clock->Now()),
+      : context_(context),
+        method_(method),
+        parts_(parts),
+        metrics_(metrics),
+        started_(parts.clock->Now()),
         is_feed_(method->method.shape == egov::exchange::v1::SHAPE_FEED) {}
 
   void Begin() {
     metrics_->Started();
     const std::lock_guard<std::mutex> lock(mutex_);
     certificate_ = Metadata(*context_, kCertificateKey);
-    if (!certificate_.empty()) context_->AddInitialMetadata(kCertificateKey, parts_.log_certificates);
+    if (!certificate_.empty())
+      context_->AddInitialMetadata(kCertificateKey, parts_.log_certificates);
     const absl::Status known = Identify();
     if (!known.ok()) return End(known);
     auto lease = parts_.admission->Admit(0);
@@ -105,7 +110,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     const auto peer = parts_.peers->Identify(*context_->auth_context());
     if (!peer.ok()) return peer.status();
     caller_ = (*peer)->spiffe;
-    std::copy((*peer)->certificate_sha256.begin(), (*peer)->certificate_sha256.end(), tls_certificate_.begin());
+    std::copy((*peer)->certificate_sha256.begin(), (*peer)->certificate_sha256.end(),
+              tls_certificate_.begin());
     return absl::OkStatus();
   }
 
@@ -116,7 +122,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   }
 
   static absl::Status Cut() {
-    return Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "the stream ended in the middle of a window")
+    return Error(StatusCode::kInvalidArgument, "BAD_WINDOW",
+                 "the stream ended in the middle of a window")
         .Expected("each window closed by its header, the last marked so");
   }
 
@@ -125,8 +132,9 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     std::string message = ToString(incoming_);
     if (!IsEnd(message)) {
       if (message.size() > kMaxPartBytes || window_bytes_ + message.size() > kMaxWindowBytes) {
-        return End(Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "the window exceeds its bounds")
-                       .Expected("parts of at most 1 MiB, at most 16 MiB together"));
+        return End(
+            Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "the window exceeds its bounds")
+                .Expected("parts of at most 1 MiB, at most 16 MiB together"));
       }
       const absl::Status room = lease_.Grow(static_cast<int64_t>(message.size()));
       if (!room.ok()) return End(room);
@@ -138,7 +146,9 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     const absl::Status parsed = ParseEnd(message, &end);
     if (!parsed.ok()) return End(parsed);
     if (!end.has_header()) {
-      return End(Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a caller ends a window by its header").Field("end"));
+      return End(
+          Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a caller ends a window by its header")
+              .Field("end"));
     }
     auto question = std::make_unique<Question>();
     question->method = method_;
@@ -152,7 +162,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     next_bytes_ = static_cast<int64_t>(window_bytes_);
     window_bytes_ = 0;
     next_ = std::move(question);
-    // Then nothing is read until this window is being worked on: that is what bounds a stream's memory.
+    // Then nothing is read until this window is being worked on: that is what bounds a stream's
+    // memory.
     if (!working_) Work();
   }
 
@@ -167,11 +178,13 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     question->tls_certificate = tls_certificate_;
     question->received = parts_.clock->Now();
     const auto deadline = context_->deadline();
-    if (deadline != std::chrono::system_clock::time_point::max()) question->deadline = absl::FromChrono(deadline);
+    if (deadline != std::chrono::system_clock::time_point::max())
+      question->deadline = absl::FromChrono(deadline);
     const auto self = shared_from_this();
     const absl::Status queued = parts_.workers->Run([self, question] {
       if (self->is_feed_) return self->OpenFeed(std::move(*question));
-      self->parts_.pipeline->Serve(std::move(*question), [self](Reply reply) { self->Tell(std::move(reply)); });
+      self->parts_.pipeline->Serve(std::move(*question),
+                                   [self](Reply reply) { self->Tell(std::move(reply)); });
     });
     if (!queued.ok()) return End(queued);
     if (!is_feed_) ReadNext();
@@ -204,7 +217,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 
   void Queue(const std::string& message) {
     // An answer is written out even when the budget is short: it has been recorded.
-    if (lease_.Grow(static_cast<int64_t>(message.size())).ok()) out_bytes_ += static_cast<int64_t>(message.size());
+    if (lease_.Grow(static_cast<int64_t>(message.size())).ok())
+      out_bytes_ += static_cast<int64_t>(message.size());
     out_.push_back(ToBuffer(message));
   }
 
@@ -286,7 +300,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     finished_ = true;
     const absl::Duration took = parts_.clock->Now() - started_;
     metrics_->Handled(status.code(), took);
-    if (!status.ok()) LogCall(parts_, *context_, method_->contract->path(), caller_, message_id_, status, took);
+    if (!status.ok())
+      LogCall(parts_, *context_, method_->contract->path(), caller_, message_id_, status, took);
     lease_.Release();
     Finish(ToGrpcStatus(status, end_details_, parts_.short_name));
   }
@@ -311,14 +326,14 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   ByteBuffer incoming_;
   bool reading_ = false;
   bool input_closed_ = false;
-  std::vector<std::string> parts_in_;      // of the window that arrives
+  std::vector<std::string> parts_in_;  // of the window that arrives
   size_t window_bytes_ = 0;
-  std::unique_ptr<Question> next_;         // a window that has arrived whole
+  std::unique_ptr<Question> next_;  // a window that has arrived whole
   int64_t next_bytes_ = 0;
 
-  bool working_ = false;                   // a window is with the pipeline, or its answer is being written
+  bool working_ = false;  // a window is with the pipeline, or its answer is being written
   int64_t working_bytes_ = 0;
-  StreamState state_;                      // touched by the pipeline while working_
+  StreamState state_;  // touched by the pipeline while working_
 
   std::deque<ByteBuffer> out_;
   int64_t out_bytes_ = 0;
@@ -337,7 +352,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 }  // namespace
 
 grpc::internal::MethodHandler* StreamHandler(const BoundMethod* method, const HandlerParts& parts) {
-  rpc::MethodMetrics* const metrics = &parts.metrics->For(method->service, method->name, "bidi_stream");
+  rpc::MethodMetrics* const metrics =
+      &parts.metrics->For(method->service, method->name, "bidi_stream");
   return new grpc::internal::CallbackBidiHandler<ByteBuffer, ByteBuffer>(
       [method, parts, metrics](CallbackServerContext* context) {
         return WindowStream::Start(context, method, parts, metrics);

@@ -13,14 +13,17 @@
 
 namespace egov::exchange {
 
-// The handler of a Query, Load or Feed. It holds one window that is being answered and one that is arriving.
+// The handler of a Query, Load or Feed. It holds one window that is being answered and one that is
+// arriving.
 grpc::internal::MethodHandler* StreamHandler(const BoundMethod* method, const HandlerParts& parts);
 
 // Shared with the unary handlers.
 std::string Metadata(const grpc::CallbackServerContext& context, const char* key);
-grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& details, const std::string& short_name);
-void LogCall(const HandlerParts& parts, const grpc::CallbackServerContext& context, absl::string_view method,
-             absl::string_view caller, absl::string_view message_id, const absl::Status& status, absl::Duration took);
+grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& details,
+                          const std::string& short_name);
+void LogCall(const HandlerParts& parts, const grpc::CallbackServerContext& context,
+             absl::string_view method, absl::string_view caller, absl::string_view message_id,
+             const absl::Status& status, absl::Duration took);
 
 }  // namespace egov::exchange
 

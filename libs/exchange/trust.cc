@@ -25,7 +25,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view 
   std::ifstream in(path, std::ios::binary);
   std::ostringstream out;
   if (!in || !(out << in.rdbuf())) {
-    return Error(StatusCode::kNotFound, "UNREADABLE_FILE", absl::StrCat("cannot read ", what, " from ", path))
+    return Error(StatusCode::kNotFound, "UNREADABLE_FILE",
+                 absl::StrCat("cannot read ", what, " from ", path))
         .Field(what)
         .Expected("the path of a file that this process may read");
   }
@@ -50,7 +51,8 @@ absl::StatusOr<std::unique_ptr<Trust>> Trust::Open(TrustFiles files) {
 
 absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
   EGOV_ASSIGN_OR_RETURN(const std::string anchors_pem, ReadFile(files_.anchors, "anchors"));
-  EGOV_ASSIGN_OR_RETURN(std::vector<pki::Certificate> anchors, pki::Certificate::ChainFromPem(anchors_pem));
+  EGOV_ASSIGN_OR_RETURN(std::vector<pki::Certificate> anchors,
+                        pki::Certificate::ChainFromPem(anchors_pem));
   std::vector<pki::Certificate> authorities;
   if (!files_.authorities.empty()) {
     EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(files_.authorities, "authorities"));
@@ -61,11 +63,13 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
     std::error_code failed;
     std::vector<std::string> paths;
     for (const auto& entry : std::filesystem::directory_iterator(files_.crl_directory, failed)) {
-      if (entry.is_regular_file(failed) && entry.path().extension() == ".pem") paths.push_back(entry.path().string());
+      if (entry.is_regular_file(failed) && entry.path().extension() == ".pem")
+        paths.push_back(entry.path().string());
     }
     if (failed) {
       return Error(StatusCode::kNotFound, "UNREADABLE_FILE",
-                   absl::StrCat("cannot read the directory of revocation lists ", files_.crl_directory))
+                   absl::StrCat("cannot read the directory of revocation lists ",
+                                files_.crl_directory))
           .Field("crl_directory");
     }
     std::sort(paths.begin(), paths.end());
@@ -75,7 +79,8 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
       lists.push_back(std::move(list));
     }
   }
-  EGOV_ASSIGN_OR_RETURN(pki::ChainVerifier verifier, pki::ChainVerifier::Create(std::move(anchors), lists));
+  EGOV_ASSIGN_OR_RETURN(pki::ChainVerifier verifier,
+                        pki::ChainVerifier::Create(std::move(anchors), lists));
   auto generation = std::make_shared<Generation>(std::move(verifier));
   generation->authorities = std::move(authorities);
   generation->lists = std::move(lists);
@@ -85,7 +90,8 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
 absl::Status Trust::Reload() {
   EGOV_ASSIGN_OR_RETURN(std::shared_ptr<Generation> fresh, Read());
   if (const std::shared_ptr<Generation> old = current()) {
-    // Certificates stay known (their owners do not send them again); only their verification is done anew.
+    // Certificates stay known (their owners do not send them again); only their verification is
+    // done anew.
     const std::lock_guard<std::mutex> lock(old->mutex);
     for (const auto& [fingerprint, signer] : old->signers) {
       auto known = std::make_shared<Signer>(*signer);
@@ -104,7 +110,8 @@ std::shared_ptr<Trust::Generation> Trust::current() const {
   return current_;
 }
 
-absl::StatusOr<std::shared_ptr<const Signer>> Trust::Find(const pki::Digest& fingerprint, absl::string_view der,
+absl::StatusOr<std::shared_ptr<const Signer>> Trust::Find(const pki::Digest& fingerprint,
+                                                          absl::string_view der,
                                                           pki::Purpose purpose, absl::Time now) {
   const std::shared_ptr<Generation> generation = current();
   std::shared_ptr<const Signer> known;
@@ -115,7 +122,8 @@ absl::StatusOr<std::shared_ptr<const Signer>> Trust::Find(const pki::Digest& fin
   }
   if (known != nullptr) {
     const bool verified = !known->chain.empty();
-    if (verified && now >= known->certificate.not_before() && now <= known->certificate.not_after()) {
+    if (verified && now >= known->certificate.not_before() &&
+        now <= known->certificate.not_after()) {
       EGOV_RETURN_IF_ERROR(known->certificate.CheckPurpose(purpose));
       return known;
     }
@@ -134,18 +142,21 @@ absl::StatusOr<std::shared_ptr<const Signer>> Trust::Find(const pki::Digest& fin
   return Check(certificate, purpose, now);
 }
 
-absl::StatusOr<std::shared_ptr<const Signer>> Trust::Check(const pki::Certificate& certificate, pki::Purpose purpose,
-                                                           absl::Time now) {
+absl::StatusOr<std::shared_ptr<const Signer>> Trust::Check(const pki::Certificate& certificate,
+                                                           pki::Purpose purpose, absl::Time now) {
   const std::shared_ptr<Generation> generation = current();
-  EGOV_ASSIGN_OR_RETURN(std::vector<pki::Certificate> chain,
-                        generation->verifier.Verify(certificate, generation->authorities, purpose, now));
+  EGOV_ASSIGN_OR_RETURN(
+      std::vector<pki::Certificate> chain,
+      generation->verifier.Verify(certificate, generation->authorities, purpose, now));
   EGOV_RETURN_IF_ERROR(certificate.SpiffeId().status());
-  auto signer = std::make_shared<Signer>(Signer{certificate, std::move(chain), certificate.SpiffeId()->ToUri()});
+  auto signer = std::make_shared<Signer>(
+      Signer{certificate, std::move(chain), certificate.SpiffeId()->ToUri()});
   for (const pki::Crl& list : generation->lists) {
     if (list.issuer() == certificate.issuer()) signer->revocation = list;
   }
   const std::lock_guard<std::mutex> lock(generation->mutex);
-  if (generation->signers.size() < kMostSigners) generation->signers[certificate.fingerprint()] = signer;
+  if (generation->signers.size() < kMostSigners)
+    generation->signers[certificate.fingerprint()] = signer;
   return std::shared_ptr<const Signer>(std::move(signer));
 }
 

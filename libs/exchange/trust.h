@@ -1,10 +1,11 @@
-// Whose signature it is: certificates of seals and logs, checked against the anchors, their authorities and the newest
-// revocation lists, remembered by fingerprint.
+// Whose signature it is: certificates of seals and logs, checked against the anchors, their
+// authorities and the newest revocation lists, remembered by fingerprint.
 //
-// Files are read again by Reload (the owner calls it when they may have changed); what was verified is verified anew after
-// it, so a revoked seal is refused at its owner's next call.
+// Files are read again by Reload (the owner calls it when they may have changed); what was verified
+// is verified anew after it, so a revoked seal is refused at its owner's next call.
 //
-// Thread safety: any thread. Cost: a hash look-up; about 300 µs for a certificate that was not met before.
+// Thread safety: any thread. Cost: a hash look-up; about 300 µs for a certificate that was not met
+// before.
 #ifndef EGOV_LIBS_EXCHANGE_TRUST_H_
 #define EGOV_LIBS_EXCHANGE_TRUST_H_
 
@@ -49,14 +50,16 @@ class Trust {
   // Reads the files again. On an error what was read before stays in force.
   absl::Status Reload();
 
-  // The signer of that fingerprint, for a purpose, now. `der` is its certificate as far as the caller has it, empty when
-  // not. UNAUTHENTICATED UNKNOWN_SEAL_CERTIFICATE when neither side has it; else the errors of pki::ChainVerifier.
-  absl::StatusOr<std::shared_ptr<const Signer>> Find(const pki::Digest& fingerprint, absl::string_view der,
-                                                     pki::Purpose purpose, absl::Time now);
+  // The signer of that fingerprint, for a purpose, now. `der` is its certificate as far as the
+  // caller has it, empty when not. UNAUTHENTICATED UNKNOWN_SEAL_CERTIFICATE when neither side has
+  // it; else the errors of pki::ChainVerifier.
+  absl::StatusOr<std::shared_ptr<const Signer>> Find(const pki::Digest& fingerprint,
+                                                     absl::string_view der, pki::Purpose purpose,
+                                                     absl::Time now);
 
   // The same for a certificate at hand.
-  absl::StatusOr<std::shared_ptr<const Signer>> Check(const pki::Certificate& certificate, pki::Purpose purpose,
-                                                      absl::Time now);
+  absl::StatusOr<std::shared_ptr<const Signer>> Check(const pki::Certificate& certificate,
+                                                      pki::Purpose purpose, absl::Time now);
 
   // The authorities between certificates and anchors, and what verifies by the anchors now.
   std::vector<pki::Certificate> authorities() const;
@@ -74,7 +77,8 @@ class Trust {
   std::shared_ptr<Generation> current_;
 };
 
-// The bytes of a file. NOT_FOUND UNREADABLE_FILE names `what`, the configuration's word for it, and the path.
+// The bytes of a file. NOT_FOUND UNREADABLE_FILE names `what`, the configuration's word for it, and
+// the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view what);
 
 }  // namespace egov::exchange

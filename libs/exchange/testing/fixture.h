@@ -1,4 +1,5 @@
-// A running register of library cards with an officer, a lender (who writes) and a shop (who reads), for tests.
+// A running register of library cards with an officer, a lender (who writes) and a shop (who
+// reads), for tests.
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_FIXTURE_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_FIXTURE_H_
 
@@ -81,7 +82,8 @@ class LendingTest : public ::testing::Test {
   }
 
   static egov::access::v1::Right MakeRight(const std::string& xroad, const std::string& method,
-                                           const std::string& purpose, std::vector<std::string> items) {
+                                           const std::string& purpose,
+                                           std::vector<std::string> items) {
     egov::access::v1::Right right;
     right.set_subsystem("spiffe://" + xroad);
     right.set_service(kLending);
@@ -99,7 +101,8 @@ class LendingTest : public ::testing::Test {
     egov::access::v1::GrantRightRequest request;
     request.set_request_id(base::NewUuid());
     *request.mutable_right() = right;
-    const auto answer = officer_->Call<egov::access::v1::GrantRightResponse>(kGrantRight, For("administration"), request);
+    const auto answer = officer_->Call<egov::access::v1::GrantRightResponse>(
+        kGrantRight, For("administration"), request);
     EXPECT_THAT(answer, base::IsOk());
     return answer.ok() ? answer->message.right().id() : "";
   }
@@ -111,7 +114,8 @@ class LendingTest : public ::testing::Test {
     egov::access::v1::RevokeRightRequest request;
     request.set_request_id(base::NewUuid());
     request.set_id(right_id);
-    EXPECT_THAT(officer_->Call<egov::access::v1::RevokeRightResponse>(kRevokeRight, For("administration"), request),
+    EXPECT_THAT(officer_->Call<egov::access::v1::RevokeRightResponse>(
+                    kRevokeRight, For("administration"), request),
                 base::IsOk());
   }
   // What most tests need: the lender issues, the shop reads holder and blocked.
@@ -137,7 +141,8 @@ class LendingTest : public ::testing::Test {
     egov::testing::lending::v1::IssueCardRequest request;
     request.set_request_id(request_id);
     *request.mutable_card() = MakeCard(number, blocked);
-    return lender_->Call<egov::testing::lending::v1::IssueCardResponse>(kIssueCard, For("lending"), request);
+    return lender_->Call<egov::testing::lending::v1::IssueCardResponse>(kIssueCard, For("lending"),
+                                                                        request);
   }
 
   static egov::testing::lending::v1::GetCardRequest Ask(uint64_t number) {
@@ -146,14 +151,15 @@ class LendingTest : public ::testing::Test {
     request.mutable_number()->set_value(absl::StrCat(number));
     return request;
   }
-  absl::StatusOr<Answer<egov::testing::lending::v1::GetCardResponse>> Get(uint64_t number, const Purpose& purpose,
-                                                                          Exchange* refused = nullptr) {
-    return shop_->Call<egov::testing::lending::v1::GetCardResponse>(kGetCard, purpose, Ask(number), absl::Seconds(20),
-                                                                    refused);
+  absl::StatusOr<Answer<egov::testing::lending::v1::GetCardResponse>> Get(
+      uint64_t number, const Purpose& purpose, Exchange* refused = nullptr) {
+    return shop_->Call<egov::testing::lending::v1::GetCardResponse>(kGetCard, purpose, Ask(number),
+                                                                    absl::Seconds(20), refused);
   }
 
   // Who looked at a card, as the portal sees it.
-  std::vector<egov::disclosure::v1::Usage> Usages(uint64_t number, const std::string& purpose = "own-data") {
+  std::vector<egov::disclosure::v1::Usage> Usages(uint64_t number,
+                                                  const std::string& purpose = "own-data") {
     if (portal_ == nullptr) {
       auto right = MakeRight(kPortal, "FindUsage", purpose, {"disclosure.usage"});
       right.set_service("egov.disclosure.v1.UsageService");

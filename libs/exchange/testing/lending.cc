@@ -36,11 +36,15 @@ absl::Status Lending::Resolve(storage::Reader& reader, absl::Span<const disclosu
 
 absl::Status Lending::Issue(Transaction& transaction, const Card& card) {
   uint64_t number = 0;
-  if (card.number().scheme() != kScheme || !absl::SimpleAtoi(card.number().value(), &number) || number == 0) {
-    return Error(StatusCode::kInvalidArgument, "BAD_NUMBER", "a card has a number").Field("card.number");
+  if (card.number().scheme() != kScheme || !absl::SimpleAtoi(card.number().value(), &number) ||
+      number == 0) {
+    return Error(StatusCode::kInvalidArgument, "BAD_NUMBER", "a card has a number")
+        .Field("card.number");
   }
   EGOV_ASSIGN_OR_RETURN(const bool taken, cards_.Has(transaction, number));
-  if (taken) return Error(StatusCode::kAlreadyExists, "CARD_TAKEN", "somebody holds this card").Field("card.number");
+  if (taken)
+    return Error(StatusCode::kAlreadyExists, "CARD_TAKEN", "somebody holds this card")
+        .Field("card.number");
   std::string suffix;
   base::AppendU64(number, &suffix);
   transaction.PutStamped(Prefix(kIssued), suffix, "");
@@ -50,16 +54,20 @@ absl::Status Lending::Issue(Transaction& transaction, const Card& card) {
 Service Lending::MakeService() {
   Service service(kLending);
   service.Read<GetCardRequest, GetCardResponse>(
-      "GetCard", [this](Transaction& transaction, const Call& call,
-                        const GetCardRequest&) -> absl::StatusOr<GetCardResponse> {
+      "GetCard",
+      [this](Transaction& transaction, const Call& call,
+             const GetCardRequest&) -> absl::StatusOr<GetCardResponse> {
         GetCardResponse response;
-        if (call.keys[0] == 0) return Error(StatusCode::kNotFound, "UNKNOWN_CARD", "nobody holds such a card");
-        EGOV_RETURN_IF_ERROR(cards_.Get(transaction, call.keys[0], response.mutable_card()).status());
+        if (call.keys[0] == 0)
+          return Error(StatusCode::kNotFound, "UNKNOWN_CARD", "nobody holds such a card");
+        EGOV_RETURN_IF_ERROR(
+            cards_.Get(transaction, call.keys[0], response.mutable_card()).status());
         return response;
       });
   service.Write<IssueCardRequest, IssueCardResponse>(
-      "IssueCard", [this](Transaction& transaction, const Call&,
-                          const IssueCardRequest& request) -> absl::StatusOr<IssueCardResponse> {
+      "IssueCard",
+      [this](Transaction& transaction, const Call&,
+             const IssueCardRequest& request) -> absl::StatusOr<IssueCardResponse> {
         EGOV_RETURN_IF_ERROR(Issue(transaction, request.card()));
         IssueCardResponse response;
         *response.mutable_number() = request.card().number();
@@ -67,8 +75,10 @@ Service Lending::MakeService() {
         return response;
       });
   service.Query<FindBlockedRequest, FindBlockedResponse>(
-      "FindBlocked", [this](Transaction& transaction, const Call& call, absl::Span<const FindBlockedRequest* const>,
-                            Emit<FindBlockedResponse> emit) -> absl::Status {
+      "FindBlocked",
+      [this](Transaction& transaction, const Call& call,
+             absl::Span<const FindBlockedRequest* const>,
+             Emit<FindBlockedResponse> emit) -> absl::Status {
         FindBlockedResponse response;
         for (size_t i = 0; i < call.keys.size(); ++i) {
           Card card;
@@ -82,8 +92,9 @@ Service Lending::MakeService() {
         return emit(std::move(response));
       });
   service.Load<LoadCardsRequest, LoadCardsResponse>(
-      "LoadCards", [this](Transaction& transaction, const Call&,
-                          absl::Span<const LoadCardsRequest* const> parts) -> absl::StatusOr<LoadCardsResponse> {
+      "LoadCards",
+      [this](Transaction& transaction, const Call&,
+             absl::Span<const LoadCardsRequest* const> parts) -> absl::StatusOr<LoadCardsResponse> {
         LoadCardsResponse response;
         for (const LoadCardsRequest* part : parts) {
           for (const Card& card : part->cards()) {
@@ -94,20 +105,25 @@ Service Lending::MakeService() {
         return response;
       });
   service.Feed<WatchCardsRequest, WatchCardsResponse>(
-      "WatchCards", [this](storage::Reader& reader, const Call&, const WatchCardsRequest& request, std::string* cursor,
-                           Emit<WatchCardsResponse> emit) -> absl::StatusOr<FeedStep> {
-        if (cursor->empty()) *cursor = request.cursor().empty() ? Prefix(kIssued) : request.cursor();
+      "WatchCards",
+      [this](storage::Reader& reader, const Call&, const WatchCardsRequest& request,
+             std::string* cursor, Emit<WatchCardsResponse> emit) -> absl::StatusOr<FeedStep> {
+        if (cursor->empty() && !request.cursor().empty()) {
+          EGOV_ASSIGN_OR_RETURN(*cursor, base::FromHex(request.cursor()));
+        }
+        if (cursor->empty()) *cursor = Prefix(kIssued);
         WatchCardsResponse response;
         std::vector<uint64_t> numbers;
-        EGOV_RETURN_IF_ERROR(reader.Scan(*cursor, Prefix(kIssued + 1), [&](absl::string_view key, absl::string_view) {
-          numbers.push_back(base::ReadU64(key.substr(key.size() - 8)));
-          *cursor = absl::StrCat(key, absl::string_view("\0", 1));
-          return numbers.size() < 100;
-        }));
+        EGOV_RETURN_IF_ERROR(reader.Scan(
+            *cursor, Prefix(kIssued + 1), [&](absl::string_view key, absl::string_view) {
+              numbers.push_back(base::ReadU64(key.substr(key.size() - 8)));
+              *cursor = absl::StrCat(key, absl::string_view("\0", 1));
+              return numbers.size() < 100;
+            }));
         for (const uint64_t number : numbers) {
           EGOV_RETURN_IF_ERROR(cards_.Get(reader, number, response.add_cards()).status());
         }
-        response.set_next_cursor(*cursor);
+        response.set_next_cursor(base::ToHex(*cursor));
         if (!numbers.empty()) EGOV_RETURN_IF_ERROR(emit(std::move(response)));
         if (numbers.size() == 100) return FeedStep::kMore;
         return request.until_now() ? FeedStep::kEnd : FeedStep::kIdle;

@@ -1,4 +1,5 @@
-// The register of library cards, as small as a register can be. Tests of libs/exchange drive it through every path.
+// The register of library cards, as small as a register can be. Tests of libs/exchange drive it
+// through every path.
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_LENDING_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_LENDING_H_
 
@@ -24,7 +25,8 @@ class Lending final : public Subjects {
                        std::vector<disclosure::SubjectKey>* keys) override;
 
  private:
-  absl::Status Issue(storage::Transaction& transaction, const egov::testing::lending::v1::Card& card);
+  absl::Status Issue(storage::Transaction& transaction,
+                     const egov::testing::lending::v1::Card& card);
 
   // A card's number is its key: tests use numbers above zero.
   storage::Table<uint64_t, egov::testing::lending::v1::Card> cards_{0x0100};

@@ -25,21 +25,24 @@ std::string Folder(const std::string& xroad) { return absl::StrReplaceAll(xroad,
 
 World::World()
     : directory_([] {
-        std::string path = absl::StrCat(std::filesystem::temp_directory_path().string(), "/egov-world-XXXXXX");
+        std::string path =
+            absl::StrCat(std::filesystem::temp_directory_path().string(), "/egov-world-XXXXXX");
         if (mkdtemp(&path[0]) == nullptr) std::abort();
         return path;
       }()),
-      root_(pki::testing::MakeRoot("Root", absl::Now())), transport_(Authority(root_, "Transport CA", absl::Now())),
+      root_(pki::testing::MakeRoot("Root", absl::Now())),
+      transport_(Authority(root_, "Transport CA", absl::Now())),
       seals_(Authority(root_, "Seal CA", absl::Now())),
-      stamps_(pki::testing::MakeUnder(root_, pki::testing::Profile(Purpose::kTimeStamp, "Time-stamping", absl::Now()))) {
+      stamps_(pki::testing::MakeUnder(
+          root_, pki::testing::Profile(Purpose::kTimeStamp, "Time-stamping", absl::Now()))) {
   Write(anchors(), root_.certificate.ToPem());
   Write(authorities(), absl::StrCat(transport_.certificate.ToPem(), seals_.certificate.ToPem()));
   std::filesystem::create_directories(crls());
   pki::TimeStampAuthority::Options options;
   options.policy = "0.4.0.2023.1.1";
-  authority_ = std::make_unique<pki::TimeStampAuthority>(
-      Must(pki::TimeStampAuthority::Create(options, stamps_.certificate, stamps_.key, {},
-                                           [] { return absl::Now(); }, [this] { return serial_++; })));
+  authority_ = std::make_unique<pki::TimeStampAuthority>(Must(pki::TimeStampAuthority::Create(
+      options, stamps_.certificate, stamps_.key, {}, [] { return absl::Now(); },
+      [this] { return serial_++; })));
   http::ServerOptions server;
   server.listen = "127.0.0.1:0";
   stamp_server_ = Must(http::Server::Start(server, [this](const http::Request& request) {
@@ -60,14 +63,17 @@ World::~World() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-std::string World::time_stamping_url() const { return absl::StrCat("http://127.0.0.1:", stamp_server_->port(), "/"); }
+std::string World::time_stamping_url() const {
+  return absl::StrCat("http://127.0.0.1:", stamp_server_->port(), "/");
+}
 
 void World::Write(const std::string& path, const std::string& text) {
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream(path, std::ios::trunc) << text;
 }
 
-void World::Make(const std::string& folder, Purpose purpose, const std::string& name, const std::string& xroad) {
+void World::Make(const std::string& folder, Purpose purpose, const std::string& name,
+                 const std::string& xroad) {
   const std::string base = absl::StrCat(directory_, "/", folder, "/", name);
   if (std::filesystem::exists(base + ".key")) return;
   std::filesystem::create_directories(absl::StrCat(directory_, "/", folder));
@@ -139,8 +145,9 @@ void World::RevokeSeal(const std::string& xroad) {
   pki::RevokedCertificate revoked;
   revoked.serial = certificate.serial();
   revoked.revoked = absl::Now() - absl::Seconds(2);
-  const pki::Crl list = Must(pki::Crl::Build(seals_.certificate, seals_.key, 2, absl::Now() - absl::Seconds(1),
-                                             absl::Now() + absl::Hours(24), {revoked}));
+  const pki::Crl list =
+      Must(pki::Crl::Build(seals_.certificate, seals_.key, 2, absl::Now() - absl::Seconds(1),
+                           absl::Now() + absl::Hours(24), {revoked}));
   Write(crls() + "/seals.pem", list.ToPem());
 }
 

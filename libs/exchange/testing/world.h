@@ -1,5 +1,6 @@
-// A small instance for tests of registers: authorities, members with real certificates, a real time-stamping authority over
-// HTTP, a register's configuration. Everything in one temporary directory.
+// A small instance for tests of registers: authorities, members with real certificates, a real
+// time-stamping authority over HTTP, a register's configuration. Everything in one temporary
+// directory.
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_WORLD_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_WORLD_H_
 
@@ -26,11 +27,12 @@ class World {
   std::string authorities() const { return directory_ + "/authorities.pem"; }
   std::string crls() const { return directory_ + "/crls"; }
 
-  // The configuration of a register "ee/GOV/70000562/<name>", with its keys made; the first officer is
-  // "ee/GOV/70000562/officers".
+  // The configuration of a register "ee/GOV/70000562/<name>", with its keys made; the first officer
+  // is "ee/GOV/70000562/officers".
   RegisterConfig Config(const std::string& name);
 
-  // What a member needs to call it: keys and certificates of "ee/GOV/70000310/pensions", say, made on first use.
+  // What a member needs to call it: keys and certificates of "ee/GOV/70000310/pensions", say, made
+  // on first use.
   ClientOptions Member(const std::string& xroad, const RegisterConfig& config, int port);
 
   // Puts a transport or seal certificate of the member in place of the good one.
@@ -50,7 +52,8 @@ class World {
 
  private:
   void Write(const std::string& path, const std::string& text);
-  void Make(const std::string& folder, pki::Purpose purpose, const std::string& name, const std::string& xroad);
+  void Make(const std::string& folder, pki::Purpose purpose, const std::string& name,
+            const std::string& xroad);
 
   std::string directory_;
   pki::testing::Identity root_, transport_, seals_, stamps_;
