@@ -22,8 +22,7 @@ using base::Fails;
 using base::IsOk;
 using Row = google::protobuf::Method;  // any message will do
 
-// ---- keys
-// ----------------------------------------------------------------------------------------------------------
+// ---- keys ----
 
 // Encodes `ascending` and sees that the bytes ascend and come back as the same values.
 template <typename T>
@@ -82,8 +81,7 @@ TEST(KeysTest, AfterPrefixEndsThePrefix) {
   EXPECT_EQ(AfterPrefix("\xff\xff"), "");
 }
 
-// ---- tables
-// --------------------------------------------------------------------------------------------------------
+// ---- tables ----
 
 class TableTest : public testing::Test {
  protected:

@@ -123,8 +123,8 @@ void OptimisticStore::Commit(std::unique_ptr<Transaction> transaction, Done done
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
     if (!stopping_) {
-      wake = queue_.empty();
       queue_.push_back(std::move(waiting));
+      wake = queue_.size() == 1 || queue_.size() == awaited_;
     }
   }
   if (waiting.done) return waiting.done(Closed());
@@ -193,6 +193,14 @@ std::vector<OptimisticStore::Waiting> OptimisticStore::TakeGroup() {
   // commits.
   queue_filled_.wait_for(lock, std::chrono::milliseconds(250),
                          [this] { return stopping_ || !queue_.empty(); });
+  // Those who have just been answered are about to come back: a tenth of a flush is well spent on
+  // sharing the next one with them. Who is alone does not wait.
+  if (!queue_.empty() && queue_.size() < expected_) {
+    awaited_ = expected_;
+    queue_filled_.wait_for(lock, last_flush_ / 10,
+                           [this] { return stopping_ || queue_.size() >= expected_; });
+    awaited_ = 0;
+  }
   while (!queue_.empty() && group.size() < kLargestGroup) {
     const bool bulk = IsBulk(*queue_.front().transaction);
     if (bulk && !group.empty()) break;
@@ -289,8 +297,8 @@ absl::Status OptimisticStore::Flush(std::vector<Waiting>& group,
       if (bulk) conflicts_.Written(*buffers[0]);
       conflicts_.Written(hook_rows);
     });
-    flush_nanos_.fetch_add((std::chrono::steady_clock::now() - start).count(),
-                           std::memory_order_relaxed);
+    last_flush_ = std::chrono::steady_clock::now() - start;
+    flush_nanos_.fetch_add(last_flush_.count(), std::memory_order_relaxed);
     if (status.code() == absl::StatusCode::kResourceExhausted) {
       refused_by_disk_ = true;
       SetState(StoreState::kFull, status);
@@ -356,6 +364,10 @@ void OptimisticStore::CommitGroup(std::vector<Waiting>& group) {
     }
   }
   conflicts_.Publish();
+  {
+    std::lock_guard<std::mutex> lock(queue_mutex_);
+    expected_ = std::min(group.size() + queue_.size(), kLargestGroup);
+  }
   for (Waiting& waiting : group) {
     if (!waiting.outcome.ok()) {
       if (waiting.outcome.code() != absl::StatusCode::kAborted) {

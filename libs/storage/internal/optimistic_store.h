@@ -90,6 +90,10 @@ class OptimisticStore final : public Store {
   mutable std::mutex failure_mutex_;
   absl::Status failure_;  // guarded by failure_mutex_
 
+  // The committer's: how many were waiting or answered when the last group ended, and what it took.
+  size_t expected_ = 0;
+  std::chrono::steady_clock::duration last_flush_{};
+
   Head head_;                     // the committer's
   bool refused_by_disk_ = false;  // the committer's: a write met a full disk
   std::chrono::steady_clock::time_point next_disk_check_{};
@@ -100,7 +104,8 @@ class OptimisticStore final : public Store {
   mutable std::mutex queue_mutex_;
   std::condition_variable queue_filled_;
   std::deque<Waiting> queue_;  // guarded by queue_mutex_
-  bool stopping_ = false;      // guarded by queue_mutex_
+  size_t awaited_ = 0;  // guarded by queue_mutex_: the committer waits for so many, 0: it does not
+  bool stopping_ = false;  // guarded by queue_mutex_
   std::thread committer_;
 };
 

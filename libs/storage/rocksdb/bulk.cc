@@ -34,6 +34,11 @@ absl::Status RocksDbEngine::WriteFile(const std::vector<Item>& items, const std:
                               /*invalidate_page_cache=*/false);
   rocksdb::Status status = file.Open(path);
   for (size_t i = 0; i < items.size() && status.ok(); ++i) {
+    // The rows lie in the order of their arrival: fetch ahead what is next in the order of keys.
+    if (i + 8 < items.size()) {
+      __builtin_prefetch(items[i + 8].key_data);
+      __builtin_prefetch(items[i + 8].value_data);
+    }
     const Item& item = items[i];
     const rocksdb::Slice key(item.key_data, item.key_size);
     status = item.deleted ? file.Delete(key)

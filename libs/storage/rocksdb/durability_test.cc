@@ -90,8 +90,7 @@ void Check(Store& store, const std::vector<uint64_t>& acknowledged) {
   EXPECT_EQ((*snapshot)->horizon(), positions);
 }
 
-// ---- kill -9
-// -------------------------------------------------------------------------------------------------------
+// ---- kill -9 ----
 
 // The child: writes until it is killed, and notes each acknowledged number in the journal.
 int RunWriter(const std::string& directory, const std::string& journal, uint64_t first) {
@@ -157,8 +156,7 @@ TEST(DurabilityTest, AStoreThatIsOpenIsNotOpenedTwice) {
               Fails(absl::StatusCode::kFailedPrecondition, "STORE_IN_USE"));
 }
 
-// ---- power
-// ---------------------------------------------------------------------------------------------------------
+// ---- power ----
 
 // Writes until the power fails; returns what was acknowledged.
 std::vector<uint64_t> WriteUntilThePowerFails(const RocksDbOptions& options, FaultyFileSystem& disk,
@@ -218,8 +216,7 @@ TEST(DurabilityTest, WithoutSyncAPowerCutLosesWhatWasAcknowledged) {
   EXPECT_LT(store->horizon(), acknowledged.size());
 }
 
-// ---- a full disk
-// ---------------------------------------------------------------------------------------------------
+// ---- a full disk ----
 
 absl::Status WriteRow(Store& store, absl::string_view key, size_t size = 10,
                       CommitClass commit_class = CommitClass::kMutation) {
@@ -299,8 +296,7 @@ TEST(DurabilityTest, MutationsStopAtTheFirstWatermarkAndDisclosuresAtTheSecond) 
                                            StoreState::kWritable}));
 }
 
-// ---- damage
-// --------------------------------------------------------------------------------------------------------
+// ---- damage ----
 
 void FlipOneBit(const std::string& path, uint64_t offset) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
