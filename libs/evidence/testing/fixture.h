@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/clock.h"
 #include "libs/base/ids.h"
+#include "libs/base/status.h"
 #include "libs/evidence/log.h"
 #include "libs/evidence/stamper.h"
 #include "libs/proof/testing/house.h"
