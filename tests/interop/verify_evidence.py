@@ -3,29 +3,17 @@
 with Python's standard library and the openssl command: usage: verify_evidence.py FILE ANCHORS.pem
 
 Exit 0: intact, and what it proves is on standard output. Exit 1: not; the reason is on standard error."""
-import base64
-import hashlib
-import re
-import subprocess
-import sys
-import tempfile
+import base64, calendar, hashlib, re, subprocess, sys, tempfile, time
 from pathlib import Path
 
 WORK = None  # a temporary folder for openssl
 
-
-class Bad(Exception):
-    pass
-
+class Bad(Exception): pass
 
 def need(condition, why):
-    if not condition:
-        raise Bad(why)
+    if not condition: raise Bad(why)
 
-
-def sha(*parts):
-    return hashlib.sha256(b"".join(parts)).digest()
-
+def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
 
 def fields(data, known, repeated=()):
     """The fields of a message as {number: value or list}; strict: ascending, no defaults, none that is not known."""
@@ -41,8 +29,7 @@ def fields(data, known, repeated=()):
             value |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
-                need(byte or shift == 7, "a varint is longer than needed")
-                return value
+                return value if byte or shift == 7 else need(False, "a varint is longer than needed")
 
     while at < len(data):
         tag = varint()
@@ -55,50 +42,36 @@ def fields(data, known, repeated=()):
             need(at + value <= len(data), "a field is cut")
             value, at = data[at:at + value], at + value
         need(value or number in repeated, "a default is written")
-        if number in repeated:
-            out[number].append(value)
-        else:
-            out[number] = value
+        if number in repeated: out[number].append(value)
+        else: out[number] = value
     return out
-
 
 def openssl(*args):
     run = subprocess.run(["openssl", *args], capture_output=True, cwd=WORK)
     return run.returncode == 0, run.stdout, run.stderr.decode(errors="replace").strip()
 
-
 def put(name, data):
     (Path(WORK) / name).write_bytes(data)
     return name
 
-
-def split(n):
-    return 1 << ((n - 1).bit_length() - 1)
-
+def split(n): return 1 << ((n - 1).bit_length() - 1)
 
 def root_from_path(leaf, index, size, path):  # RFC 6962 section 2.1.1
     need(0 <= index < size, "no such leaf")
     if size == 1:
         need(not path, "the path is too long")
         return leaf
-    need(path, "the path is too short")
-    k = split(size)
+    k = split(size)  # an empty path here is an IndexError, and a refusal
     if index < k:
         return sha(b"\1", root_from_path(leaf, index, k, path[:-1]), path[-1])
     return sha(b"\1", path[-1], root_from_path(leaf, index - k, size - k, path[:-1]))
-
 
 def consistent(m, old, n, new, proof):
     path = list(proof)
 
     def both(m, n, whole):
         if m == n:
-            if whole:
-                return old, old
-            need(path, "the proof is too short")
-            node = path.pop()
-            return node, node
-        need(path, "the proof is too short")
+            return (old, old) if whole else (path.pop(),) * 2
         k, last = split(n), path.pop()
         if m <= k:
             a, b = both(m, k, whole)
@@ -109,10 +82,7 @@ def consistent(m, old, n, new, proof):
     # RFC 6962 section 2.1.2
     need(both(m, n, True) == (old, new) and not path, "the log after does not extend the log before")
 
-
-def commit(salt, parts):
-    return sha(salt, *(len(p).to_bytes(4, "big") + p for p in parts))
-
+def commit(salt, parts): return sha(salt, *(len(p).to_bytes(4, "big") + p for p in parts))
 
 def subject_uri(name):
     _, out, _ = openssl("x509", "-inform", "DER", "-in", name, "-noout", "-ext", "subjectAltName")
@@ -120,26 +90,28 @@ def subject_uri(name):
     need(len(uris) == 1, "a certificate has not exactly one URI")
     return uris[0]
 
-
 def spki(name):
     """DER of the public key; its PEM form is left in NAME.pub."""
     _, out, _ = openssl("x509", "-inform", "DER", "-in", name, "-noout", "-pubkey")
     put(name + ".pub", out)
     return base64.b64decode(b"".join(out.splitlines()[1:-1]))
 
-
-def chain(name, seconds, *more):
-    good, _, why = openssl("verify", "-partial_chain", "-attime", str(seconds), "-CAfile", "anchors.pem",
-                           "-untrusted", "others.pem", *more, name + ".pem")
+def chain(name, seconds, used, *more):
+    """The chain of a seal or log certificate, at a moment; what it stands on is added to `used`."""
+    good, out, why = openssl("verify", "-partial_chain", "-show_chain", "-attime", str(seconds), "-CAfile", "anchors.pem",
+                             "-no-CApath", "-no-CAstore", "-untrusted", "others.pem", *more, name + ".pem")
     need(good, f"{name}: {why}")
+    used.update(re.findall(r"depth=\d+: (.*?)(?: \(untrusted\))?\n", out.decode()))
+    _, out, _ = openssl("x509", "-inform", "DER", "-in", name, "-noout", "-ext", "keyUsage")
+    need(out.split(b"\n")[1].strip() == b"Non Repudiation", f"{name}: the certificate is not one for seals")
 
+def subject(name): return openssl("x509", "-inform", "DER", "-in", name, "-noout", "-subject")[1].decode()[8:].strip()
 
 def signed(name, data, signature):
     return openssl("dgst", "-sha256", "-verify", name + ".pub", "-signature", put("signature", signature),
                    put("data", data))[0]
 
-
-def stamped(which, message, certificates, origin):
+def stamped(which, message, certificates, origin, used):
     """(size, root, seconds) of a checkpoint that its log signed and an authority stamped."""
     f = fields(message, {1: 2, 2: 2})
     note, response = f.get(1, b""), f.get(2, b"")
@@ -151,22 +123,20 @@ def stamped(which, message, certificates, origin):
     need(name == m[1] and base64.b64encode(key_and_signature) == line, which + ": the log's signature must come first")
     good, out, why = openssl("ts", "-reply", "-text", "-in", put("tsr", response))
     need(good and b"Status: Granted." in out, which + ": no granted time-stamp")
-    moment = re.search(r"Time stamp: (.*)", out.decode())[1]
-    moment = re.sub(r"\.[0-9]+", "", moment)
-    run = subprocess.run(["date", "-u", "-d", moment, "+%s"], capture_output=True, check=True)
-    seconds = int(run.stdout)
+    moment = re.sub(r"\.[0-9]+", "", re.search(r"Time stamp: (.*)", out.decode())[1])
+    seconds = calendar.timegm(time.strptime(moment, "%b %d %H:%M:%S %Y GMT"))
     good, _, why = openssl("ts", "-verify", "-data", put("note", note), "-in", "tsr", "-CAfile", "anchors.pem",
                            "-untrusted", "others.pem", "-attime", str(seconds))
     need(good, f"{which}: time-stamp: {why}")
     for log in certificates:
         if sha(spki(log))[:4] == key_and_signature[:4]:
             need(signed(log, text, key_and_signature[4:]), which + ": the checkpoint is not signed by the log")
-            chain(log, seconds)
+            chain(log, seconds, used)
+            need(re.search(r"(^|, )OU = log(,|$)", subject(log)), which + ": the certificate is not a log's")
             need(re.fullmatch(re.escape(subject_uri(log)[len("spiffe://"):]) + r"/log/(0|[1-9][0-9]*)", origin),
                  which + ": the log is another service's")
             return int(m[2]), base64.b64decode(m[3]), seconds, subject_uri(log)
     raise Bad(which + ": the log's certificate is missing")
-
 
 def verify(data, anchors):
     first = b"egov evidence 1\n"
@@ -184,8 +154,9 @@ def verify(data, anchors):
         certificates[name] = put(name + ".pem", pem)
     put("others.pem", b"".join((Path(WORK) / pem).read_bytes() for pem in certificates.values()))
     need(3 in f and 4 in f, "a stamp is missing")
-    size0, root0, time0, audience = stamped("before", f[3], certificates, origin)
-    size1, root1, time1, audience1 = stamped("after", f[4], certificates, origin)
+    used, used_lists = set(), set()
+    size0, root0, time0, audience = stamped("before", f[3], certificates, origin, used)
+    size1, root1, time1, audience1 = stamped("after", f[4], certificates, origin, used)
     need(audience == audience1 and time0 <= time1, "the stamps contradict each other")
     consistent(size0, root0, size1, root1, f[5])
     lists = {sha(der): der for der in f[7]}
@@ -216,8 +187,9 @@ def verify(data, anchors):
         if 12 in answer:
             need(answer[12] in lists, "the revocation list is missing")
             good, pem, _ = openssl("crl", "-inform", "DER", "-in", put("crl", lists[answer[12]]))
+            used_lists.add(answer[12])
             revocation = ["-crl_check", "-CRLfile", put("crl.pem", pem)]
-        chain(seal, min(max(window[3] // 10**6, time0), time1), *revocation)
+        chain(seal, min(max(window[3] // 10**6, time0), time1), used, *revocation)
         # The record and its place.
         need(answer[1] == sha(window[1]), "the record answers another question")
         need(root_from_path(sha(b"\0", window[3].to_bytes(8, "big"), record), window.get(4, 0), size1,
@@ -247,9 +219,10 @@ def verify(data, anchors):
               f"{question[6].decode()}; answer {'OK' if 3 not in answer else answer[4].decode()}; question "
               f"{'proven' if 7 in window else 'committed'}, answer {'proven' if 9 in window else 'committed'}")
     need(3 in answer or (question.get(14) and not answer.get(8)), "the exchange went on after this file")
+    need(used_lists == set(lists) and len(lists) == len(f[7]), "a revocation list is not needed")
+    need(all(subject(name) in used for name in certificates), "a certificate is not needed")
     print(f"between {time0} and {time1} (seconds since 1970), record {index} of {origin}")
     print("not proven: that the answer was received; that no other log was shown to others (no witness)")
-
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
