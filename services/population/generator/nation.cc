@@ -33,6 +33,11 @@ int Births(int year) {
   return kBirths[i] + (kBirths[i + 1] - kBirths[i]) * ((year - kFirstYear) % 5) / 5;
 }
 
+// The same for a year of which only the first `days` have passed.
+uint64_t BirthsUntil(int year, int32_t days) {
+  return (static_cast<uint64_t>(Births(year)) * static_cast<uint64_t>(days) + 364) / 365;
+}
+
 int YearOf(int32_t day) { return civil::Date::FromDays(day)->year(); }
 
 }  // namespace
@@ -90,6 +95,11 @@ absl::StatusOr<Nation> Nation::Make(const Options& options) {
     }
     person.female = random.Below(1000) >= 513;
     person.slot = static_cast<uint16_t>(slots[person.female]++);
+    if (person.slot >= kFirstSupersededSlot && nation.scheme_ == &identifiers::Isikukood()) {
+      return base::Error(absl::StatusCode::kInvalidArgument, "BAD_PERSONS",
+                         "More are born on a day than the scheme has codes for.")
+          .Field("persons");
+    }
     const uint32_t lot = static_cast<uint32_t>(random.Next());
     const int age = mortality.AgeAtDeath(person.female, year, lot);
     // Children who die in their first year mostly die in its first weeks.
@@ -107,8 +117,9 @@ absl::StatusOr<Nation> Nation::Make(const Options& options) {
 // Spreads the births over the years as the table says and evenly over each year's days.
 void Nation::BirthDays(uint64_t persons) {
   const int last_year = YearOf(last_day_);
-  uint64_t all = 0;
-  for (int year = kFirstYear; year <= last_year; ++year) all += static_cast<uint64_t>(Births(year));
+  const int32_t last_days = last_day_ + 1 - civil::Date::Of(last_year, 1, 1)->DaysSinceEpoch();
+  uint64_t all = BirthsUntil(last_year, last_days);
+  for (int year = kFirstYear; year < last_year; ++year) all += static_cast<uint64_t>(Births(year));
   people_.resize(persons);
   uint64_t before = 0, i = 0;
   for (int year = kFirstYear; year <= last_year; ++year) {
