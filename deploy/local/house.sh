@@ -49,7 +49,7 @@ start_authority() {
   await egov-ca 20 ca list --home "$CA"
   cat >"$CONFIG/enrolment.json" <<JSON
 {"listen": "127.0.0.1:$ENROLMENT_PORT", "ops_listen": "127.0.0.1:$((ENROLMENT_PORT + 10))",
- "signer_socket": "$CA/enrolment.sock", "published": "$PUBLISHED", "directory": "$EGOV_HOME/directory/directory.egov"}
+ "signer_socket": "$CA/run/enrolment.sock", "published": "$PUBLISHED", "directory": "$EGOV_HOME/directory/directory.egov"}
 JSON
   start egov-enrolment --config "$CONFIG/enrolment.json"
   await egov-enrolment 20 ready $((ENROLMENT_PORT + 10))
@@ -179,7 +179,7 @@ grant() {
   local subsystem=$1 purpose=$2 method=$3 items=${4:-}
   shift 3
   shift || true
-  ctl access grant --as officers --to "$subsystem" --for "$purpose" --method "$method" ${items:+--items "$items"} "$@" >/dev/null
+  ctl access grant --as officers --from "$(TZ=Europe/Tallinn date +%F)" --to "$subsystem" --for "$purpose" --method "$method" ${items:+--items "$items"} "$@" >/dev/null
   say "${subsystem##*/}: ${method##*.} for $purpose"
 }
 

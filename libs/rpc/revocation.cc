@@ -58,10 +58,16 @@ absl::StatusOr<std::shared_ptr<const RevocationLists>> RevocationLists::Read(
     EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(path));
     auto list = pki::Crl::FromPem(pem);
     if (!list.ok()) return Unreadable(path, list.status().message());
-    const bool is_signed =
-        std::any_of(authorities.begin(), authorities.end(),
-                    [&](const auto& authority) { return list->VerifySignature(authority).ok(); });
-    if (!is_signed) return Unreadable(path, "no known authority signed it");
+    // The directory also serves others (seals have an authority of their own): a list whose issuer is
+    // none of ours says nothing about our peers. One that claims to be ours must be signed by it.
+    bool is_ours = false, is_signed = false;
+    for (const pki::Certificate& authority : authorities) {
+      if (authority.subject() != list->issuer()) continue;
+      is_ours = true;
+      is_signed = is_signed || list->VerifySignature(authority).ok();
+    }
+    if (!is_ours) continue;
+    if (!is_signed) return Unreadable(path, "its authority did not sign it");
     const auto [known, fresh] = lists->by_issuer_.emplace(list->issuer(), *list);
     // Number first, time for lists without one: an older list put back beside a newer changes
     // nothing.

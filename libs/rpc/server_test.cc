@@ -239,11 +239,20 @@ TEST_F(ServerTest, AClientDoesNotSpeakToARevokedServer) {
   EXPECT_THAT(Echo(*Connect(files)), Fails(absl::StatusCode::kUnavailable, "UNAVAILABLE"));
 }
 
-TEST_F(ServerTest, AListThatNoAuthoritySignedChangesNothing) {
+TEST_F(ServerTest, AListOfAnAuthorityThatIsNotOursIsPassedOver) {
+  world_.Revoke({world_.Leaf("caller")});
+  world_.Revoke({}, world_.AddAuthority("Seal CA"));
+  options_.tls.files.crl_directory = world_.CrlDirectory();
+  Start();
+  EXPECT_THAT(Echo(*Connect(caller_)),
+              Fails(absl::StatusCode::kUnauthenticated, "CERTIFICATE_REVOKED"));
+}
+
+TEST_F(ServerTest, AListInOurAuthoritysNameThatItDidNotSignChangesNothing) {
   world_.Revoke({world_.Leaf("caller")});
   options_.tls.files.crl_directory = world_.CrlDirectory();
   Start();
-  const size_t other = world_.AddAuthority("Other CA");
+  const size_t other = world_.AddAuthority("Transport CA");
   world_.Revoke({}, other);
   EXPECT_THAT(server_->peers().Reload(),
               Fails(absl::StatusCode::kFailedPrecondition, "CRL_UNREADABLE"));

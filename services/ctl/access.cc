@@ -4,8 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "egov/access/v1/access_service.pb.h"
 #include "libs/base/status.h"
+#include "libs/civil/date.h"
 #include "services/ctl/calls.h"
 #include "services/ctl/families.h"
 #include "services/ctl/kept.h"
@@ -58,7 +60,14 @@ absl::Status Grant(const Arguments& arguments, Output& output) {
     right->add_items(std::string(item));
   }
   EGOV_ASSIGN_OR_RETURN(const auto from, DateOf(arguments.Get("from"), "from"));
-  if (from.year() != 0) *right->mutable_valid_from() = from;
+  *right->mutable_valid_from() = from;
+  if (from.year() == 0) {
+    EGOV_ASSIGN_OR_RETURN(const civil::Date today,
+                          civil::DayOf(absl::Now(), absl::LocalTimeZone()));
+    right->mutable_valid_from()->set_year(today.year());
+    right->mutable_valid_from()->set_month(today.month());
+    right->mutable_valid_from()->set_day(today.day());
+  }
   EGOV_ASSIGN_OR_RETURN(const auto until, DateOf(arguments.Get("until"), "until"));
   if (until.year() != 0) *right->mutable_valid_to() = until;
   EGOV_ASSIGN_OR_RETURN(const int64_t calls, arguments.Number("calls", 0, INT64_MAX));

@@ -124,8 +124,9 @@ absl::Status Contract(const Arguments& arguments, Output& output) {
     const disclosure::DescribedMethod described = disclosure::Describe(*contract);
     std::vector<std::string> items;
     for (const auto& item : described.items) items.push_back(item.name);
-    table.Add({described.path.substr(1), described.shape, described.authority,
-               absl::StrJoin(items, ", ")});
+    table.Add(
+        {described.path.substr(1), described.shape, described.authority,
+         items.size() > 3 ? absl::StrCat(items.size(), " items") : absl::StrJoin(items, ", ")});
     absl::StrAppend(&text, text.empty() ? "" : "\n", DescriptionText(described));
     json.push_back(DescriptionJson(described));
   }
