@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gtest/gtest.h"
 #include "libs/base/testing/status_matchers.h"
 
@@ -74,6 +75,14 @@ TEST(HttpTest, WhatIsAskedArrivesAndIsAnswered) {
   ASSERT_THAT(posted, IsOk());
   EXPECT_EQ(posted->body, "POST /p application/x-test " + body);
   EXPECT_EQ(Get(url + "/teapot")->status, 418);
+}
+
+TEST(HttpTest, AServerStopsAtOnce) {
+  auto server = EchoServer();
+  ASSERT_THAT(Get(absl::StrCat("http://127.0.0.1:", server->port(), "/")), IsOk());
+  const absl::Time before = absl::Now();
+  server.reset();
+  EXPECT_LT(absl::Now() - before, absl::Seconds(1));
 }
 
 TEST(HttpTest, ALongQuestionIsRefused) {

@@ -1,6 +1,13 @@
+#include <arpa/inet.h>
 #include <civetweb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -40,7 +47,18 @@ class CivetServer final : public Server {
   CivetServer(const ServerOptions& options, Handler handler)
       : options_(options), handler_(std::move(handler)) {}
   ~CivetServer() override {
-    if (context_ != nullptr) mg_stop(context_);
+    if (context_ == nullptr) return;
+    // civetweb looks at its stop flag when a connection comes, else every two seconds.
+    std::atomic<bool> stopped{false};
+    std::thread knocker([this, &stopped] {
+      while (!stopped) {
+        Knock();
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+    mg_stop(context_);
+    stopped = true;
+    knocker.join();
   }
 
   absl::Status Listen() {
@@ -80,6 +98,20 @@ class CivetServer final : public Server {
   int port() const override { return port_; }
 
  private:
+  void Knock() const {
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port_));
+    const std::string host = options_.listen.substr(0, options_.listen.rfind(':'));
+    if (inet_pton(AF_INET, host.c_str(), &to.sin_addr) != 1 || to.sin_addr.s_addr == INADDR_ANY) {
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    (void)connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+    close(fd);
+  }
+
   static int Answer(mg_connection* connection) {
     const mg_request_info* info = mg_get_request_info(connection);
     return static_cast<CivetServer*>(info->user_data)->Answer(connection, *info);
