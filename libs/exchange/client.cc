@@ -31,7 +31,8 @@ using grpc::ClientContext;
 
 constexpr absl::Duration kConsistencyInterval = absl::Seconds(10);
 constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
-constexpr int kRetries = 4;
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
+constexpr int kIntroductions = 4;
 
 std::string Trailer(const ClientContext& context, const char* key) {
   const auto& trailers = context.GetServerTrailingMetadata();
@@ -155,6 +156,7 @@ class ClientImpl final : public Client {
     std::string method;
     Purpose purpose;
     std::string request;
+    absl::Time begun;
     absl::Time deadline;
     Outcome done;
     int tries = 0;
@@ -174,7 +176,8 @@ class ClientImpl final : public Client {
     call->purpose = purpose;
     std::sort(call->purpose.items.begin(), call->purpose.items.end());
     call->request = std::move(request);
-    call->deadline = options_.clock->Now() + timeout;
+    call->begun = options_.clock->Now();
+    call->deadline = call->begun + timeout;
     call->done = std::move(done);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -252,7 +255,8 @@ class ClientImpl final : public Client {
     if (outcome.ok()) return Over(*call, std::move(answer));
     if (MayRetry(*call, outcome)) {
       const auto detail = base::DetailOf(outcome);
-      absl::Duration wait = kFirstWait * (1 << (call->tries - 1));
+      absl::Duration wait =
+          std::min(kFirstWait * (1 << std::min(call->tries - 1, 10)), kLongestWait);
       if (detail.has_value() && detail->reason == "UNKNOWN_SEAL_CERTIFICATE")
         wait = absl::ZeroDuration();
       if (detail.has_value()) wait = std::max(wait, detail->retry_after);
@@ -262,12 +266,16 @@ class ClientImpl final : public Client {
   }
 
   bool MayRetry(const UnaryCall& call, const absl::Status& outcome) {
-    if (call.tries > kRetries) return false;
+    if (options_.clock->Now() > call.begun + options_.patience) return false;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (closing_) return false;
+    }
     const auto detail = base::DetailOf(outcome);
     if (detail.has_value() && (detail->reason == "UNKNOWN_SEAL_CERTIFICATE" ||
                                detail->reason == "UNKNOWN_LOG_CERTIFICATE")) {
       receipts_.Forget();  // introduce ourselves, and be introduced, anew
-      return true;
+      return call.tries <= kIntroductions;
     }
     if (outcome.code() == StatusCode::kUnavailable) return true;
     return detail.has_value() && detail->reason == "OVERLOADED";

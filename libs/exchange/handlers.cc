@@ -251,16 +251,23 @@ FeedWaker::~FeedWaker() {
   thread_.join();
 }
 
-void FeedWaker::Wait(uint64_t seen, std::function<void()> wake) {
+bool FeedWaker::Wait(uint64_t seen, std::function<void()> wake) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  waiting_.push_back({stopping_ ? 0 : seen, std::move(wake)});
+  if (stopping_) return false;
+  waiting_.push_back({seen, std::move(wake)});
   changed_.notify_one();
+  return true;
 }
 
 void FeedWaker::Stop() {
   const std::lock_guard<std::mutex> lock(mutex_);
   stopping_ = true;
   changed_.notify_one();
+}
+
+bool FeedWaker::stopped() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return stopping_;
 }
 
 void FeedWaker::Watch() {

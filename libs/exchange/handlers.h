@@ -35,10 +35,11 @@ class FeedWaker {
  public:
   FeedWaker(storage::Store* store, rpc::Executor* workers);
   ~FeedWaker();
-  // Runs `wake` on a worker once the horizon has passed `seen`.
-  void Wait(uint64_t seen, std::function<void()> wake);
+  // Runs `wake` on a worker once the horizon has passed `seen`. False, and never, after Stop.
+  bool Wait(uint64_t seen, std::function<void()> wake);
   // Wakes all, at once and from now on: they see that they are to end.
   void Stop();
+  bool stopped() const;
 
  private:
   struct Waiting {
@@ -49,7 +50,7 @@ class FeedWaker {
 
   storage::Store* const store_;
   rpc::Executor* const workers_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Waiting> waiting_;  // guarded by mutex_
   bool stopping_ = false;         // guarded by mutex_

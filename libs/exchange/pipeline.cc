@@ -27,6 +27,9 @@ using google::protobuf::Message;
 constexpr absl::Duration kHeaderLife = absl::Minutes(5);
 constexpr storage::TableId kFirstAnswers = 0x0040;
 constexpr int kAttempts = 16;
+constexpr size_t kMaxAsked = size_t{1} << 20;
+// Refusals that one subsystem can have recorded in a minute: they cost a record each.
+constexpr int kRefusalsPerMinute = 1000;
 constexpr char kUsageService[] = "egov.disclosure.v1.UsageService";
 constexpr char kOwnData[] = "own-data";
 
@@ -114,7 +117,23 @@ Pipeline::Pipeline(PipelineParts parts)
         return options;
       }()) {}
 
-Pipeline::~Pipeline() { replies_.Stop(); }
+// What was handed to the store comes back once more through the replies, and may go to the store
+// again.
+Pipeline::~Pipeline() {
+  (void)parts_.store->CommitAndWait(parts_.store->Begin());
+  replies_.Stop();
+  (void)parts_.store->CommitAndWait(parts_.store->Begin());
+}
+
+bool Pipeline::MayRecordRefusal(const std::string& caller, absl::Time now) const {
+  const int64_t minute = absl::ToUnixSeconds(now) / 60;
+  const std::lock_guard<std::mutex> lock(refusals_mutex_);
+  if (minute != refusals_minute_) {
+    refusals_minute_ = minute;
+    refusals_.clear();
+  }
+  return ++refusals_[caller] <= kRefusalsPerMinute;
+}
 
 absl::Status Pipeline::Admit(Attempt& attempt) const {
   const Question& question = attempt.question;
@@ -297,6 +316,12 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
       attempt.requests.push_back(bound.method.request->New(&attempt.arena));
     }
   }
+  if (attempt.asked.size() > kMaxAsked) {
+    attempt.refusal =
+        Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "too many are asked about at once")
+            .Expected("at most 1048576 in one window; a stream may have any number of windows");
+    return attempt.refusal;
+  }
   if (!attempt.spent) {
     // Once for the attempt, and before anything is looked up: a question about nobody counts like
     // any other.
@@ -426,6 +451,13 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   if (attempt->is_feed) {
     attempt->outcome = attempt->refusal;
     if (attempt->outcome.ok()) attempt->outcome = Authorize(*transaction, *attempt);
+    if (attempt->outcome.ok() && !attempt->spent) {
+      // Each window is a call; who is asked about is counted with the first.
+      attempt->outcome =
+          parts_.access->Spend(attempt->grant, attempt->first_window ? attempt->asked.size() : 0,
+                               attempt->question.received);
+      attempt->spent = attempt->outcome.ok();
+    }
     if (attempt->outcome.ok()) {
       std::vector<std::unique_ptr<Message>> copies;
       for (const std::unique_ptr<Message>& message : attempt->told) {
@@ -440,6 +472,11 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   if (storage::IsConflict(attempt->outcome) && attempt->runs < kAttempts)
     return Run(std::move(attempt));
   if (!attempt->outcome.ok()) {
+    if (!MayRecordRefusal(attempt->question.caller, attempt->question.received)) {
+      return Finish(*attempt, Error(StatusCode::kResourceExhausted, "TOO_MANY_REFUSALS",
+                                    "this subsystem was refused too often within a minute")
+                                  .RetryAfter(absl::Minutes(1)));
+    }
     // What a refused command has written goes; the refusal itself is recorded.
     attempt->reply.parts.clear();
     attempt->reply.details = parts_.details(attempt->outcome);
@@ -570,6 +607,7 @@ absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, 
 void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> done) {
   const std::shared_ptr<Attempt> attempt = feed->attempt;
   attempt->runs = 0;
+  attempt->spent = false;
   attempt->told.clear();
   attempt->next_cursor = attempt->cursor;
   attempt->step = FeedStep::kMore;
@@ -579,10 +617,6 @@ void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> d
     const std::unique_ptr<storage::Transaction> look = parts_.store->Begin();
     attempt->question.received = parts_.clock->Now();
     attempt->refusal = Authorize(*look, *attempt);
-    if (attempt->refusal.ok() && attempt->first_window) {
-      attempt->refusal =
-          parts_.access->Spend(attempt->grant, attempt->asked.size(), attempt->question.received);
-    }
   }
   if (attempt->refusal.ok()) {
     absl::StatusOr<std::unique_ptr<storage::Reader>> snapshot = parts_.store->Snapshot();

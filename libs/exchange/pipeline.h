@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -135,7 +136,12 @@ class Pipeline {
   absl::Status KeepCertificates(storage::Transaction& transaction, const Signer& signer) const;
   void Finish(Attempt& attempt, absl::Status unrecorded) const;
 
+  bool MayRecordRefusal(const std::string& caller, absl::Time now) const;
+
   const PipelineParts parts_;
+  mutable std::mutex refusals_mutex_;
+  mutable int64_t refusals_minute_ = 0;
+  mutable std::map<std::string, int> refusals_;  // by caller, in this minute
   mutable SealChecker seals_;
   // Replies are made off the committer's thread: it has the next group to write.
   rpc::Executor replies_;

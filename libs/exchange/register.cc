@@ -224,6 +224,8 @@ class RegisterImpl final : public Register {
       server_->Add(NewExchangeService(list, handlers), name);
     }
     server_->Add(NewPlainService(EvidenceMethods(), handlers), kEvidenceService);
+    // A feed would outlast any drain; its reader resumes it elsewhere.
+    server_->OnDraining([this] { feeds_->Stop(); });
     AddReadiness();
     reloader_ = std::make_unique<Reloader>([this] {
       const absl::Status reloaded = trust_->Reload();
@@ -240,12 +242,7 @@ class RegisterImpl final : public Register {
   int port() const override { return server_->port(); }
   int ops_port() const override { return server_->ops_port(); }
 
-  int Run() override {
-    // Feeds would outlast any drain: they end, in order, when the server does.
-    server_->OnDrained([this] { log_->Close(); });
-    const int code = server_->RunUntilSignalled();
-    return code;
-  }
+  int Run() override { return server_->RunUntilSignalled(); }
 
   void Stop() override {
     reloader_.reset();

@@ -274,6 +274,7 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   }
 
   void StepFeed() {
+    if (parts_.waker->stopped()) return End(Draining());
     if (cancelled_) return End(absl::CancelledError("the reader has gone"));
     const absl::Status known = Identify();
     if (!known.ok()) return End(known);
@@ -288,11 +289,18 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 
   void Idle() {
     const auto self = shared_from_this();
-    parts_.waker->Wait(seen_, [self] {
+    const bool waits = parts_.waker->Wait(seen_, [self] {
       const std::lock_guard<std::mutex> lock(self->mutex_);
       if (self->finished_ || self->working_) return;
       self->StepFeed();
     });
+    if (!waits) End(Draining());
+  }
+
+  static absl::Status Draining() {
+    return Error(StatusCode::kUnavailable, "DRAINING", "this server is stopping")
+        .Expected("the feed to be resumed by its cursor, at once")
+        .RetryAfter(absl::Milliseconds(100));
   }
 
   void End(const absl::Status& status) {

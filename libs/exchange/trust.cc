@@ -35,6 +35,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view 
 
 struct Trust::Generation {
   explicit Generation(pki::ChainVerifier verifier) : verifier(std::move(verifier)) {}
+  pki::Digest contents = {};  // of all files, as read
   pki::ChainVerifier verifier;
   std::vector<pki::Certificate> authorities;
   std::vector<pki::Crl> lists;
@@ -50,12 +51,15 @@ absl::StatusOr<std::unique_ptr<Trust>> Trust::Open(TrustFiles files) {
 }
 
 absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
+  pki::Sha256 contents;
   EGOV_ASSIGN_OR_RETURN(const std::string anchors_pem, ReadFile(files_.anchors, "anchors"));
+  contents.Update(pki::Sha256Of(anchors_pem));
   EGOV_ASSIGN_OR_RETURN(std::vector<pki::Certificate> anchors,
                         pki::Certificate::ChainFromPem(anchors_pem));
   std::vector<pki::Certificate> authorities;
   if (!files_.authorities.empty()) {
     EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(files_.authorities, "authorities"));
+    contents.Update(pki::Sha256Of(pem));
     EGOV_ASSIGN_OR_RETURN(authorities, pki::Certificate::ChainFromPem(pem));
   }
   std::vector<pki::Crl> lists;
@@ -75,6 +79,7 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
     std::sort(paths.begin(), paths.end());
     for (const std::string& path : paths) {
       EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(path, "crl_directory"));
+      contents.Update(pki::Sha256Of(pem));
       EGOV_ASSIGN_OR_RETURN(pki::Crl list, pki::Crl::FromPem(pem));
       lists.push_back(std::move(list));
     }
@@ -82,6 +87,7 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
   EGOV_ASSIGN_OR_RETURN(pki::ChainVerifier verifier,
                         pki::ChainVerifier::Create(std::move(anchors), lists));
   auto generation = std::make_shared<Generation>(std::move(verifier));
+  generation->contents = contents.Finish();
   generation->authorities = std::move(authorities);
   generation->lists = std::move(lists);
   return generation;
@@ -90,6 +96,7 @@ absl::StatusOr<std::shared_ptr<Trust::Generation>> Trust::Read() const {
 absl::Status Trust::Reload() {
   EGOV_ASSIGN_OR_RETURN(std::shared_ptr<Generation> fresh, Read());
   if (const std::shared_ptr<Generation> old = current()) {
+    if (old->contents == fresh->contents) return absl::OkStatus();
     // Certificates stay known (their owners do not send them again); only their verification is
     // done anew.
     const std::lock_guard<std::mutex> lock(old->mutex);
