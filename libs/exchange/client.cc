@@ -144,7 +144,7 @@ class ClientImpl final : public Client {
   absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows,
                                                          bool with_content,
                                                          absl::Duration timeout) override {
-    return BuildEvidence(*this, receipts_.origin(), windows, with_content, timeout);
+    return BuildEvidence(*this, windows, with_content, timeout);
   }
 
  private:

@@ -32,9 +32,16 @@ absl::Status GetCertificates(Client& client, const std::set<std::string>& wanted
 
 }  // namespace
 
-absl::StatusOr<EvidenceFile> BuildEvidence(Client& client, const std::string& origin,
-                                           absl::Span<const Exchange> windows, bool with_content,
-                                           absl::Duration timeout) {
+absl::StatusOr<EvidenceFile> BuildEvidence(Client& client, absl::Span<const Exchange> windows,
+                                           bool with_content, absl::Duration timeout) {
+  if (windows.empty()) {
+    return base::Error(absl::StatusCode::kInvalidArgument, "NO_WINDOWS",
+                       "there is nothing to prove");
+  }
+  // The log is the one that the receipts are from: windows may have been kept by an earlier
+  // process.
+  EGOV_ASSIGN_OR_RETURN(const proof::Note note, proof::ParseNote(windows[0].receipt.checkpoint()));
+  const std::string& origin = note.origin;
   EvidenceFile file;
   file.set_origin(origin);
   StampRequest stamp;

@@ -3,8 +3,6 @@
 #ifndef EGOV_LIBS_EXCHANGE_PROVE_H_
 #define EGOV_LIBS_EXCHANGE_PROVE_H_
 
-#include <string>
-
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -14,7 +12,6 @@
 namespace egov::exchange {
 
 absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(Client& client,
-                                                               const std::string& origin,
                                                                absl::Span<const Exchange> windows,
                                                                bool with_content,
                                                                absl::Duration timeout);
