@@ -7,6 +7,7 @@
 #include "google/protobuf/arena.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
+#include "libs/exchange/attempt.h"
 #include "libs/exchange/rows.pb.h"
 #include "libs/proof/wire.h"
 #include "libs/storage/table.h"
@@ -67,47 +68,6 @@ pki::Digest QuestionDigest(absl::string_view salt, absl::string_view method,
 }
 
 }  // namespace
-
-// One window on its way. Lives until its reply is given, however often its transaction runs.
-struct Pipeline::Attempt {
-  Question question;
-  Done done;
-
-  proof::OpenedHeader opened;
-  std::vector<std::string> items;
-  std::shared_ptr<const Signer> signer;
-  absl::Status refusal;  // found before the transaction, and to be recorded
-  bool spent = false;
-  access::Grant grant;
-
-  google::protobuf::Arena arena;
-  std::vector<const Message*> requests;
-  std::vector<disclosure::Subject> asked;
-  std::vector<disclosure::SubjectKey> keys;
-
-  // Of the latest run:
-  int runs = 0;
-  absl::Status outcome;
-  Reply reply;
-  std::string record;
-  bool more = false;  // a feed's window that others follow
-
-  // Of a feed: its command's place, and how its step ended.
-  bool is_feed = false;
-  bool first_window = true;
-  std::string cursor;
-  std::string next_cursor;
-  FeedStep step = FeedStep::kMore;
-  std::vector<std::unique_ptr<Message>> told;
-  uint64_t revision = 0;
-
-  const Header& header() const { return opened.header; }
-};
-
-class Pipeline::Feed {
- public:
-  std::shared_ptr<Attempt> attempt;
-};
 
 Pipeline::Pipeline(PipelineParts parts)
     : parts_(std::move(parts)), replies_([] {
@@ -569,99 +529,6 @@ void Pipeline::Finish(Attempt& attempt, absl::Status unrecorded) const {
   reply.status = std::move(unrecorded);
   const Done done = std::move(attempt.done);
   done(std::move(reply));
-}
-
-absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, Reply* refusal) {
-  auto attempt = std::make_shared<Attempt>();
-  attempt->question = std::move(question);
-  attempt->is_feed = true;
-  attempt->more = true;
-  const absl::Status admitted = Admit(*attempt);
-  if (!admitted.ok()) {
-    refusal->message_id = attempt->reply.message_id;
-    refusal->details = parts_.details(admitted);
-    refusal->status = admitted;
-    return admitted;
-  }
-  attempt->refusal = CheckHeader(*attempt);
-  if (attempt->refusal.ok() && attempt->question.parts.size() != 1) {
-    attempt->refusal =
-        Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a feed is asked for by one message");
-  }
-  if (attempt->refusal.ok()) {
-    Message* const request = attempt->question.method->method.request->New(&attempt->arena);
-    if (request->ParseFromString(attempt->question.parts[0])) {
-      attempt->question.method->contract->AskedAbout(*request, &attempt->asked);
-      attempt->requests.push_back(request);
-    } else {
-      attempt->refusal =
-          Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")
-              .Expected(std::string(request->GetTypeName()));
-    }
-  }
-  *feed = std::make_shared<Feed>();
-  (*feed)->attempt = std::move(attempt);
-  return absl::OkStatus();
-}
-
-void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> done) {
-  const std::shared_ptr<Attempt> attempt = feed->attempt;
-  attempt->runs = 0;
-  attempt->spent = false;
-  attempt->told.clear();
-  attempt->next_cursor = attempt->cursor;
-  attempt->step = FeedStep::kMore;
-  if (attempt->refusal.ok()) {
-    // The right is asked for before anything is looked at, and again, with the record, by the
-    // window's transaction.
-    const std::unique_ptr<storage::Transaction> look = parts_.store->Begin();
-    attempt->question.received = parts_.clock->Now();
-    attempt->refusal = Authorize(*look, *attempt);
-  }
-  if (attempt->refusal.ok()) {
-    absl::StatusOr<std::unique_ptr<storage::Reader>> snapshot = parts_.store->Snapshot();
-    if (!snapshot.ok()) {
-      attempt->refusal = snapshot.status();
-    } else {
-      Call call;
-      call.now = attempt->question.received;
-      call.ids = parts_.ids;
-      call.caller = attempt->question.caller;
-      call.message_id = attempt->header().id();
-      call.items = attempt->items;
-      call.asked = attempt->asked;
-      absl::StatusOr<FeedStep> step = attempt->question.method->method.step(
-          **snapshot, call, attempt->requests[0], &attempt->next_cursor,
-          [&](std::unique_ptr<Message> part) {
-            attempt->told.push_back(std::move(part));
-            return absl::OkStatus();
-          });
-      if (step.ok()) {
-        attempt->step = *step;
-      } else {
-        attempt->refusal = step.status();
-      }
-    }
-  }
-  if (attempt->refusal.ok() && attempt->told.empty() && attempt->step != FeedStep::kEnd) {
-    attempt->cursor = attempt->next_cursor;
-    FeedReply idle;
-    idle.idle = attempt->step == FeedStep::kIdle;
-    return done(std::move(idle));
-  }
-  attempt->more = attempt->step != FeedStep::kEnd;
-  // The attempt is kept by the feed; its reply goes out window by window.
-  attempt->done = [feed, done = std::move(done)](Reply reply) {
-    Attempt& told = *feed->attempt;
-    FeedReply answer;
-    answer.ended = !reply.status.ok() || told.step == FeedStep::kEnd;
-    answer.idle = reply.status.ok() && told.step == FeedStep::kIdle;
-    told.first_window = false;
-    told.cursor = told.next_cursor;
-    answer.reply = std::move(reply);
-    done(std::move(answer));
-  };
-  Run(attempt);
 }
 
 }  // namespace egov::exchange

@@ -1,0 +1,58 @@
+// A window on its way through the pipeline. Internal to pipeline.cc and feed.cc.
+#ifndef EGOV_LIBS_EXCHANGE_ATTEMPT_H_
+#define EGOV_LIBS_EXCHANGE_ATTEMPT_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/arena.h"
+#include "libs/exchange/pipeline.h"
+#include "libs/proof/wire.h"
+
+namespace egov::exchange {
+
+// One window on its way. Lives until its reply is given, however often its transaction runs.
+struct Pipeline::Attempt {
+  Question question;
+  Done done;
+
+  proof::OpenedHeader opened;
+  std::vector<std::string> items;
+  std::shared_ptr<const Signer> signer;
+  absl::Status refusal;  // found before the transaction, and to be recorded
+  bool spent = false;
+  access::Grant grant;
+
+  google::protobuf::Arena arena;
+  std::vector<const google::protobuf::Message*> requests;
+  std::vector<disclosure::Subject> asked;
+  std::vector<disclosure::SubjectKey> keys;
+
+  // Of the latest run:
+  int runs = 0;
+  absl::Status outcome;
+  Reply reply;
+  std::string record;
+  bool more = false;  // a feed's window that others follow
+
+  // Of a feed: its command's place, and how its step ended.
+  bool is_feed = false;
+  bool first_window = true;
+  std::string cursor;
+  std::string next_cursor;
+  FeedStep step = FeedStep::kMore;
+  std::vector<std::unique_ptr<google::protobuf::Message>> told;
+  uint64_t revision = 0;
+
+  const egov::exchange::v1::Header& header() const { return opened.header; }
+};
+
+class Pipeline::Feed {
+ public:
+  std::shared_ptr<Attempt> attempt;
+};
+
+}  // namespace egov::exchange
+
+#endif  // EGOV_LIBS_EXCHANGE_ATTEMPT_H_
