@@ -393,7 +393,9 @@ void OptimisticStore::WatchDisk() {
                                        "the disk is below its watermark");
   if (free < options_.last_reserve_bytes) return SetState(StoreState::kFull, low);
   if (refused_by_disk_) {
-    if (!engine_->Recover().ok()) return;
+    const absl::Status recovered = engine_->Recover();
+    Examine(recovered);
+    if (!recovered.ok()) return;
     refused_by_disk_ = false;
   }
   if (free < options_.reserve_bytes) return SetState(StoreState::kReserveOnly, low);

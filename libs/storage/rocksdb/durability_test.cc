@@ -256,6 +256,9 @@ TEST(DurabilityTest, AFullDiskRefusesWritesAndRecoversWithoutARestart) {
     EXPECT_TRUE(Has(*store, name + "before"));  // reading goes on
     EXPECT_FALSE(Has(*store, name + "refused"));
     EXPECT_EQ(store->horizon(), horizon);
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(700));  // attempts at recovery are in vain
+    EXPECT_EQ(store->state(), StoreState::kFull);
     disk->set_full(false);
     EXPECT_TRUE(Becomes(*store, StoreState::kWritable));
     ASSERT_THAT(WriteRow(*store, name + "after", size), IsOk());

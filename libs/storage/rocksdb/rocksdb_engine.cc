@@ -62,6 +62,12 @@ class RocksDbEngine::Listener final : public rocksdb::EventListener {
     if (report_) report_(status);
   }
 
+  // RocksDB's own recovery may start while the disk still refuses writes, which makes the error final.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+
   void Report(std::function<void(const absl::Status&)> report) {
     std::lock_guard<std::mutex> lock(mutex_);
     report_ = std::move(report);
@@ -312,7 +318,32 @@ absl::Status RocksDbEngine::WriteBatch(absl::Span<WriteBuffer* const> buffers) {
   return status;
 }
 
-absl::Status RocksDbEngine::Recover() { return FromRocksDb(db_->Resume()); }
+absl::Status RocksDbEngine::Recover() {
+  // RocksDB's Resume flushes what is in memory. If that meets a full disk the database is beyond
+  // recovery (until a restart), so first see that as much can be written.
+  uint64_t needed = 0;
+  db_->GetIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &needed);
+  const std::string probe = options_.directory + "/bulk/probe.sst";  // cleared at a start, too
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env_->NewWritableFile(probe, &file, rocksdb::EnvOptions());
+  const std::string piece(1 << 20, '\0');
+  for (uint64_t written = 0; status.ok() && written < needed + 2 * piece.size();
+       written += piece.size()) {
+    status = file->Append(piece);
+  }
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = file->Close();
+  file.reset();
+  env_->DeleteFile(probe).PermitUncheckedError();
+  EGOV_RETURN_IF_ERROR(FromRocksDb(status));
+
+  status = db_->Resume();
+  if (status.severity() >= rocksdb::Status::kFatalError) {
+    return base::Error(absl::StatusCode::kUnavailable, "STORE_FAILED",
+                       "the disk filled up again during recovery: only a restart helps now");
+  }
+  return FromRocksDb(status);
+}
 
 uint64_t RocksDbEngine::FreeBytes() {
   uint64_t free = 0;
