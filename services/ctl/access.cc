@@ -26,10 +26,12 @@ Table RightsTable(const google::protobuf::RepeatedPtrField<pb::Right>& rights) {
                "Codes a day", "Time-stamp"});
   for (const pb::Right& right : rights) {
     const std::string service = right.service().substr(right.service().rfind('.') + 1);
-    table.Add({right.id(), right.subsystem(), absl::StrCat(service, "/", right.method()),
-               right.purpose(), absl::StrJoin(right.items(), ","), DateText(right.valid_from()),
-               DateText(right.valid_to()), Quota(right.calls_per_day()),
-               Quota(right.codes_per_day()), right.time_stamp_required() ? "required" : ""});
+    table.Add(
+        {right.id(), right.subsystem(), absl::StrCat(service, "/", right.method()), right.purpose(),
+         right.items_size() > 3 ? absl::StrCat(right.items_size(), " items")
+                                : absl::StrJoin(right.items(), ","),
+         DateText(right.valid_from()), DateText(right.valid_to()), Quota(right.calls_per_day()),
+         Quota(right.codes_per_day()), right.time_stamp_required() ? "required" : ""});
   }
   return table;
 }
