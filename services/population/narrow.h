@@ -36,6 +36,14 @@ inline civil::PartialDate UnpackDate(uint32_t packed) {
   return date.ok() ? *date : civil::PartialDate();
 }
 
+// Writes `value` big-endian into 8, 4 or 2 bytes: rows of a load are built in place, not byte by
+// byte on a string.
+template <typename T>
+inline char* PutBigEndian(T value, char* out) {
+  for (size_t i = sizeof(T); i-- > 0;) *out++ = static_cast<char>(value >> (8 * i));
+  return out;
+}
+
 // Whose a code is, for ever; and the code in force when it was superseded.
 struct IdentifierRow {
   uint64_t person = 0;
@@ -44,8 +52,10 @@ struct IdentifierRow {
 
 struct IdentifierCodec {
   static bool Append(const IdentifierRow& row, std::string* out) {
-    base::AppendU64(row.person, out);
-    if (row.successor != 0) base::AppendU64(row.successor, out);
+    char bytes[16];
+    char* end = PutBigEndian(row.person, bytes);
+    if (row.successor != 0) end = PutBigEndian(row.successor, end);
+    out->append(bytes, end - bytes);
     return true;
   }
   static bool Parse(absl::string_view bytes, IdentifierRow* row) {

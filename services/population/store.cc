@@ -53,11 +53,13 @@ void Undo(const rows::EventRow& event, Person* person) {
 }  // namespace
 
 bool ChangeCodec::Append(const ChangeRow& row, std::string* out) {
-  base::AppendU64(row.person, out);
-  out->push_back(static_cast<char>(row.kind));
-  base::AppendU32(row.valid_from, out);
-  base::AppendU16(row.code.scheme, out);
-  base::AppendU64(row.code.packed, out);
+  char bytes[23];
+  char* end = PutBigEndian(row.person, bytes);
+  *end++ = static_cast<char>(row.kind);
+  end = PutBigEndian(row.valid_from, end);
+  end = PutBigEndian(row.code.scheme, end);
+  end = PutBigEndian(row.code.packed, end);
+  out->append(bytes, end - bytes);
   return true;
 }
 

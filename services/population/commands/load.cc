@@ -30,6 +30,11 @@ absl::Status Taken(const Given& given) {
                                       : absl::StrCat("other_identifiers[", given.other, "]")));
 }
 
+// Of several that are taken the first in the window is named: people look for it there.
+void Earlier(const Given& given, const Given** first) {
+  if (*first == nullptr || given.person < (*first)->person) *first = &given;
+}
+
 // One window on its way in.
 class Window {
  public:
@@ -51,9 +56,11 @@ class Window {
       }
     }
     std::sort(given_.begin(), given_.end());
+    const Given* twice = nullptr;
     for (size_t i = 1; i < given_.size(); ++i) {
-      if (given_[i].code == given_[i - 1].code) return Taken(given_[i]);
+      if (given_[i].code == given_[i - 1].code) Earlier(given_[i], &twice);
     }
+    if (twice != nullptr) return Taken(*twice);
     return absl::OkStatus();
   }
 
@@ -96,6 +103,7 @@ class Window {
     EGOV_RETURN_IF_ERROR(store_.column().WaitFor(horizon));
     const std::shared_ptr<const VitalColumn::View> view = store_.column().view();
     std::vector<uint64_t> codes, holders;
+    const Given* taken = nullptr;
     for (size_t begin = 0; begin < given_.size();) {
       const uint16_t scheme = given_[begin].code.scheme;
       size_t end = begin;
@@ -105,11 +113,11 @@ class Window {
       holders.assign(codes.size(), 0);
       view->FindMany(scheme, codes, absl::MakeSpan(holders));
       for (size_t i = 0; i < holders.size(); ++i) {
-        if (holders[i] != 0) return Taken(given_[begin + i]);
+        if (holders[i] != 0) Earlier(given_[begin + i], &taken);
       }
       begin = end;
     }
-    return absl::OkStatus();
+    return taken == nullptr ? absl::OkStatus() : Taken(*taken);
   }
 
   size_t size() const { return people_.size(); }
