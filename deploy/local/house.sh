@@ -26,7 +26,6 @@ TSA=spiffe://ee/GOV/70000600/tsa
 CA="$EGOV_HOME/ca"
 PUBLISHED="$CA/published"
 ANCHORS="$PUBLISHED/anchors.pem"
-AUTHORITIES="$PUBLISHED/authorities.pem"
 MEMBERS="$EGOV_HOME/members"
 CONFIG="$EGOV_HOME/config"
 
@@ -159,14 +158,15 @@ start_population() {
     "ops_listen": "127.0.0.1:$((POPULATION_PORT + 10))",
     "data_directory": "$EGOV_HOME/population",
     "tls": {"key": "$MEMBERS/population/transport/current/key.pem", "certificate": "$MEMBERS/population/transport/current/cert.pem",
-            "anchors": "$ANCHORS", "crl_directory": "$PUBLISHED/crl"},
+            "anchors": "$MEMBERS/population/anchors.pem", "crl_directory": "$MEMBERS/population/crl"},
     "log_key": "$MEMBERS/population/log/current/key.pem",
     "log_certificate": "$MEMBERS/population/log/current/cert.pem",
-    "authorities": "$AUTHORITIES",
+    "authorities": "$MEMBERS/population/authorities.pem",
     "time_stamping": [{"url": "http://127.0.0.1:$TSA_PORT/"}],
     "first_officer": "$OFFICERS",
     "time_zone": "Europe/Tallinn"
-  }
+  },
+  "renewal": {"url": "http://127.0.0.1:$ENROLMENT_PORT", "folder": "$MEMBERS/population"}
 }
 JSON
   "$BIN/population" --config "$CONFIG/population.json" --check-config
