@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
   const absl::Time now = absl::FromUnixSeconds(1800000060);
   (void)egov::proof::Verify(bytes, Anchors(), now);
-  // Past the closing digest too, which a mutation never meets.
+  // Past the closing digest too, which a mutation never meets. Milliseconds each, so one in eight.
+  if (size > 1000 && egov::pki::Sha256Of(bytes)[0] % 8 != 0) return 0;
   egov::evidence::v1::EvidenceFile file;
   if (file.ParseFromArray(data, static_cast<int>(size))) {
     const auto report = egov::proof::Verify(egov::proof::WriteFile(file), Anchors(), now);
