@@ -11,7 +11,6 @@
 #include "libs/base/status.h"
 #include "libs/exchange/register.h"
 #include "services/identity/client/renewer.h"
-#include "services/identity/client/renewer.h"
 #include "services/population/config.pb.h"
 #include "services/population/schemes.h"
 #include "services/population/service.h"
@@ -27,20 +26,6 @@ absl::StatusOr<PopulationConfig> Configure(const std::string& path) {
   const std::vector<std::string> schemes(config.schemes().begin(), config.schemes().end());
   EGOV_RETURN_IF_ERROR(Schemes::Of(schemes).status());
   return config;
-}
-
-// Transport certificates live a day; a running register renews its own.
-std::unique_ptr<identity::Renewer> Renew(const PopulationConfig& config, rpc::Logger& logger) {
-  if (!config.has_renewal()) return nullptr;
-  identity::RenewerOptions options;
-  options.url = config.renewal().url();
-  options.folder = config.renewal().folder();
-  options.lists_every = absl::ZeroDuration();  // the register reads revocation lists where they are published
-  options.told = [&logger](const std::string& what, const absl::Status& result) {
-    if (result.ok()) return logger.Info("renewed", {{"what", what}});
-    logger.Warning("not renewed", {{"what", what}, {"why", result.message()}});
-  };
-  return identity::Renewer::Start(std::move(options));
 }
 
 // Keeps certificate and lists fresh while the result lives. Null when that is somebody else's affair.
@@ -72,7 +57,7 @@ absl::StatusOr<int> Serve(const PopulationConfig& config) {
   EGOV_RETURN_IF_ERROR(reg->Add(MakeService(*store, recorded)));
   reg->set_subjects(store.get());
   EGOV_RETURN_IF_ERROR(reg->Start());
-  const std::unique_ptr<identity::Renewer> renewer = Renew(config, reg->logger());
+  const std::unique_ptr<identity::Renewer> renewer = KeepFresh(config, reg->logger());
   return reg->Run();
 }
 
