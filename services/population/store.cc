@@ -17,7 +17,7 @@ using egov::population::v1::Person;
 
 namespace {
 
-constexpr size_t kFew = 64;  // subjects that are read in the transaction
+constexpr size_t kFew = 64;  // subjects whose absence is asked of the transaction, too
 
 std::string SequenceKey() {
   std::string key;
@@ -108,10 +108,16 @@ absl::Status Store::Resolve(storage::Reader& reader, absl::Span<const disclosure
            scheme->rules->Pack(subject.value, packed) == identifiers::Fault::kNone;
   };
   if (asked.size() <= kFew) {
+    // A code leads to the same person for ever, so what the column has is right for every reader;
+    // only what it does not have may be newer, or written by this very transaction.
+    const std::shared_ptr<const VitalColumn::View> view = column_.view();
     for (size_t i = 0; i < asked.size(); ++i) {
-      uint64_t packed = 0;
-      if (!pack(asked[i], &packed)) continue;
-      EGOV_ASSIGN_OR_RETURN(const auto row, FindCode(reader, {scheme->number, packed}));
+      Code code;
+      if (!pack(asked[i], &code.packed)) continue;
+      code.scheme = scheme->number;
+      (*keys)[i] = view->Find(code);
+      if ((*keys)[i] != 0) continue;
+      EGOV_ASSIGN_OR_RETURN(const auto row, FindCode(reader, code));
       if (row) (*keys)[i] = row->person;
     }
     return absl::OkStatus();

@@ -78,7 +78,7 @@ class Store final : public exchange::Subjects {
   // The civil day of an instant.
   absl::StatusOr<civil::Date> Today(absl::Time now) const { return civil::DayOf(now, zone_); }
 
-  // exchange::Subjects. Up to 64 are read in the transaction, more in the column.
+  // exchange::Subjects. Looks in the column; of up to 64 also in `reader`, for those not found.
   absl::Status Resolve(storage::Reader& reader, absl::Span<const disclosure::Subject> asked,
                        std::vector<disclosure::SubjectKey>* keys) override;
 
