@@ -10,7 +10,8 @@ namespace egov::proof {
 namespace {
 
 // Tags and values of the narrow form (RFC 3161 section 2.4.2, RFC 5652 section 5), DER.
-constexpr uint8_t kSequence = 0x30, kSet = 0x31, kInteger = 0x02, kOctets = 0x04, kContext0 = 0xa0;
+constexpr uint8_t kSequence = 0x30, kSet = 0x31, kObjectId = 0x06, kUtcTime = 0x17,
+                  kGeneralizedTime = 0x18, kInteger = 0x02, kOctets = 0x04, kContext0 = 0xa0;
 constexpr absl::string_view kGranted("\x30\x03\x02\x01\x00", 5);
 constexpr absl::string_view kSignedData("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", 11);
 constexpr absl::string_view kTstInfo("\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04", 13);
@@ -104,6 +105,26 @@ bool IssuerAndSerial(absl::string_view certificate, std::string* content) {
   return true;
 }
 
+// The signed attributes, each with one value. What is signed is their encoding as OpenSSL makes it
+// anew, which forgives some tags; so the tags are looked at here.
+bool PlainAttributes(absl::string_view attributes) {
+  absl::string_view in;
+  for (Der all(attributes); !all.empty();) {
+    if (!all.Take(kSequence, &in)) return false;
+    Der attribute(in);
+    if (!attribute.Take(kObjectId, nullptr) || !attribute.Take(kSet, &in) || !attribute.empty()) {
+      return false;
+    }
+    Der value(in);
+    bool taken = false;
+    for (const uint8_t tag : {kObjectId, kOctets, kUtcTime, kGeneralizedTime, kSequence}) {
+      taken = taken || value.Take(tag, nullptr);
+    }
+    if (!taken || !value.empty()) return false;
+  }
+  return true;
+}
+
 // Whether the response has the narrow form; collects the certificates it carries and how it names
 // its signer.
 bool ReadForm(absl::string_view response, std::vector<absl::string_view>* certificates,
@@ -153,7 +174,7 @@ bool ReadForm(absl::string_view response, std::vector<absl::string_view>* certif
     return false;  // unsigned attributes would follow
   }
   char which = 0;
-  return digests == digest && DigestAlgorithm(digest, &which) &&
+  return PlainAttributes(attributes) && digests == digest && DigestAlgorithm(digest, &which) &&
          SignatureAlgorithm(signature, which);
 }
 
