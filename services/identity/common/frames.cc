@@ -1,5 +1,6 @@
 #include "services/identity/common/frames.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,14 +31,40 @@ absl::Status Unreachable(absl::string_view what) {
   return base::Error(absl::StatusCode::kUnavailable, "UNREACHABLE", what);
 }
 
-absl::StatusOr<sockaddr_un> AddressOf(const std::string& path) {
-  sockaddr_un address = {};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return base::Error(absl::StatusCode::kInvalidArgument, "BAD_PATH",
-                       "a socket's path has 1 to 107 bytes");
+struct Socket {
+  explicit Socket(int fd) : fd(fd) {}
+  Socket(const Socket&) = delete;
+  ~Socket() {
+    if (fd >= 0) close(fd);
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd;
+};
+
+// Where a socket is. A socket's address has room for 107 bytes; what is longer is reached through
+// its folder.
+struct Address {
+  sockaddr_un un = {};
+  std::unique_ptr<Socket> folder;  // open as long as the address is used
+  const sockaddr* generic() const { return reinterpret_cast<const sockaddr*>(&un); }
+};
+
+absl::StatusOr<Address> AddressOf(const std::string& path) {
+  Address address;
+  address.un.sun_family = AF_UNIX;
+  std::string reached = path;
+  if (path.size() >= sizeof(address.un.sun_path)) {
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    address.folder =
+        std::make_unique<Socket>(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    reached = absl::StrCat("/proc/self/fd/", address.folder->fd, "/", path.substr(slash + 1));
+  }
+  if (path.empty() || reached.size() >= sizeof(address.un.sun_path) ||
+      (address.folder != nullptr && address.folder->fd < 0)) {
+    return base::Error(absl::StatusCode::kInvalidArgument, "BAD_PATH",
+                       "no socket can be at this path; its folder must exist");
+  }
+  std::memcpy(address.un.sun_path, reached.data(), reached.size());
   return address;
 }
 
@@ -96,24 +123,14 @@ absl::StatusOr<std::string> Receive(int socket, absl::Time deadline) {
   return message;
 }
 
-struct Socket {
-  explicit Socket(int fd) : fd(fd) {}
-  Socket(const Socket&) = delete;
-  ~Socket() {
-    if (fd >= 0) close(fd);
-  }
-  const int fd;
-};
-
 }  // namespace
 
 absl::StatusOr<std::string> AskSocket(const std::string& path, absl::string_view question,
                                       absl::Duration timeout) {
-  EGOV_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
+  EGOV_ASSIGN_OR_RETURN(const Address address, AddressOf(path));
   const absl::Time deadline = absl::Now() + timeout;
   Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.fd < 0 ||
-      connect(socket.fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+  if (socket.fd < 0 || connect(socket.fd, address.generic(), sizeof(address.un)) != 0) {
     return Unreachable(absl::StrCat("nobody listens on ", path, ", or it is not for this user"));
   }
   EGOV_RETURN_IF_ERROR(Send(socket.fd, question, deadline));
@@ -174,11 +191,10 @@ SocketServer::SocketServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 
 absl::StatusOr<std::unique_ptr<SocketServer>> SocketServer::Start(const std::string& path, int mode,
                                                                   Handler handler) {
-  EGOV_ASSIGN_OR_RETURN(const sockaddr_un address, AddressOf(path));
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+  EGOV_ASSIGN_OR_RETURN(const Address address, AddressOf(path));
   {
     Socket probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(probe.fd, generic, sizeof(address)) == 0) {
+    if (connect(probe.fd, address.generic(), sizeof(address.un)) == 0) {
       return base::Error(absl::StatusCode::kFailedPrecondition, "SOCKET_IN_USE",
                          absl::StrCat("another process listens on ", path));
     }
@@ -188,7 +204,7 @@ absl::StatusOr<std::unique_ptr<SocketServer>> SocketServer::Start(const std::str
                                      std::move(handler));
   // Nobody gets in between bind and chmod.
   const mode_t before = umask(0177);
-  const bool bound = bind(impl->listener.fd, generic, sizeof(address)) == 0;
+  const bool bound = bind(impl->listener.fd, address.generic(), sizeof(address.un)) == 0;
   umask(before);
   if (!bound || chmod(path.c_str(), mode) != 0 || listen(impl->listener.fd, 64) != 0) {
     return base::Error(absl::StatusCode::kUnavailable, "SOCKET_UNUSABLE",

@@ -14,7 +14,7 @@
 namespace egov::identity {
 
 // Asks the process that listens on `socket`. UNAVAILABLE/UNREACHABLE; DEADLINE_EXCEEDED/TIMED_OUT.
-// INVALID_ARGUMENT/BAD_PATH for a path longer than a socket's may be (107 bytes).
+// INVALID_ARGUMENT/BAD_PATH for a path whose folder is not there.
 absl::StatusOr<std::string> AskSocket(const std::string& socket, absl::string_view question,
                                       absl::Duration timeout = absl::Seconds(20));
 

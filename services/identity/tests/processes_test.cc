@@ -29,7 +29,7 @@ constexpr char kFront[] = "services/identity/enrolment/egov-enrolment";
 constexpr char kTsa[] = "services/identity/tsa/egov-tsa";
 constexpr char kPensions[] = "ee/GOV/70000310/pensions";
 
-// Short, because a socket's path may have 107 bytes.
+// Short: the messages of a failing test show it.
 std::string ShortFolder() {
   std::string path = "/tmp/egovXXXXXX";
   return mkdtemp(&path[0]);
