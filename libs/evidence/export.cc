@@ -4,12 +4,10 @@
 #include <set>
 #include <utility>
 
-#include "egov/evidence/v1/evidence.pb.h"
 #include "egov/exchange/v1/exchange.pb.h"
 #include "libs/base/status.h"
 #include "libs/pki/verify.h"
 #include "libs/proof/stamp.h"
-#include "libs/proof/verify.h"
 #include "libs/proof/wire.h"
 
 namespace egov::evidence {
@@ -113,12 +111,12 @@ absl::StatusOr<std::vector<uint64_t>> PositionsOf(const std::vector<KeptWindow>&
   return positions;
 }
 
-absl::StatusOr<std::string> Export(const std::vector<KeptWindow>& windows, const Proofs& proofs,
-                                   const ExportOptions& options) {
+absl::StatusOr<EvidenceFile> Assemble(const std::vector<KeptWindow>& windows, const Proofs& proofs,
+                                      const std::vector<pki::Certificate>& anchors) {
   if (proofs.stamps.paths_size() != static_cast<int>(windows.size())) {
     return Invalid("BAD_STAMPS", "the stamps are not for these windows");
   }
-  EGOV_ASSIGN_OR_RETURN(const auto trust, pki::ChainVerifier::Create(options.anchors));
+  EGOV_ASSIGN_OR_RETURN(const auto trust, pki::ChainVerifier::Create(anchors));
   EvidenceFile file;
   std::vector<pki::Certificate> all;
   for (const std::string& der : proofs.certificates) {
@@ -150,11 +148,7 @@ absl::StatusOr<std::string> Export(const std::vector<KeptWindow>& windows, const
       file.add_revocations(der);
     }
   }
-  std::string bytes = proof::WriteFile(file);
-  proof::VerifyOptions verify;
-  verify.partial = options.partial;
-  EGOV_RETURN_IF_ERROR(proof::Verify(bytes, options.anchors, options.now, verify).status());
-  return bytes;
+  return file;
 }
 
 }  // namespace egov::evidence

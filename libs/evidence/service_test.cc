@@ -98,8 +98,9 @@ TEST_F(ServiceTest, WhatItGivesMakesAFileThatVerifies) {
   // More than is needed does no harm.
   proofs.certificates.push_back(House().seal.certificate.ToDer());
   proofs.revocations.push_back(house_.List(7, {}).ToDer());
-  EGOV_ASSERT_OK_AND_ASSIGN(const std::string file,
-                            Export({window}, proofs, {house_.anchors, clock_.Now()}));
+  EGOV_ASSERT_OK_AND_ASSIGN(const v1::EvidenceFile message,
+                            Assemble({window}, proofs, house_.anchors));
+  const std::string file = proof::WriteFile(message);
   EGOV_ASSERT_OK_AND_ASSIGN(const proof::Report report,
                             proof::Verify(file, house_.anchors, clock_.Now()));
   EXPECT_TRUE(report.complete);
@@ -116,23 +117,26 @@ TEST_F(ServiceTest, WithoutSaltsTheFileHasNoContent) {
   window.request_salt.clear();
   window.response_salt.clear();
   EGOV_ASSERT_OK_AND_ASSIGN(const Proofs proofs, AskProofs({window}));
-  EGOV_ASSERT_OK_AND_ASSIGN(const std::string file,
-                            Export({window}, proofs, {house_.anchors, clock_.Now()}));
+  EGOV_ASSERT_OK_AND_ASSIGN(const v1::EvidenceFile message,
+                            Assemble({window}, proofs, house_.anchors));
+  const std::string file = proof::WriteFile(message);
   EXPECT_EQ(file.find("question"), std::string::npos);
   EGOV_ASSERT_OK_AND_ASSIGN(const proof::Report report,
                             proof::Verify(file, house_.anchors, clock_.Now()));
   EXPECT_FALSE(report.windows[0].question_proven || report.windows[0].answer_proven);
 }
 
-TEST_F(ServiceTest, AFileThatWouldNotVerifyIsNotWritten) {
+TEST_F(ServiceTest, AnotherContentDoesNotVerifyAndOthersStampsDoNotFit) {
   ASSERT_THAT(stamper_->StampNow(1, caller_.deadline), IsOk());
   KeptWindow window = Exchange();
   EGOV_ASSERT_OK_AND_ASSIGN(Proofs proofs, AskProofs({window}));
   window.response_parts = {"another answer"};
-  EXPECT_THAT(Export({window}, proofs, {house_.anchors, clock_.Now()}),
+  EGOV_ASSERT_OK_AND_ASSIGN(const v1::EvidenceFile message,
+                            Assemble({window}, proofs, house_.anchors));
+  EXPECT_THAT(proof::Verify(proof::WriteFile(message), house_.anchors, clock_.Now()),
               Fails(StatusCode::kInvalidArgument, "CONTENT_MISMATCH"));
   proofs.stamps.clear_paths();
-  EXPECT_THAT(Export({window}, proofs, {house_.anchors, clock_.Now()}),
+  EXPECT_THAT(Assemble({window}, proofs, house_.anchors),
               Fails(StatusCode::kInvalidArgument, "BAD_STAMPS"));
 }
 

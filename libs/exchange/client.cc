@@ -103,7 +103,7 @@ class ClientImpl final : public Client {
     EGOV_RETURN_IF_ERROR(receipts_.health());
     return OpenClientStream(
         {channels_.get(), &seals_, &receipts_, options_.clock, options_.audience, caller_,
-         seal_.fingerprint(), seal_.ToDer(), [this] { Noted(); }},
+         seal_.fingerprint(), seal_.ToDer(), options_.patience, [this] { Noted(); }},
         method, std::move(sorted), timeout);
   }
 
@@ -144,7 +144,7 @@ class ClientImpl final : public Client {
   absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const Exchange> windows,
                                                          bool with_content,
                                                          absl::Duration timeout) override {
-    return BuildEvidence(*this, windows, with_content, timeout);
+    return BuildEvidence(*this, trust_->verifier()->anchors(), windows, with_content, timeout);
   }
 
  private:

@@ -47,9 +47,9 @@ struct ClientOptions {
   std::string authorities;  // file: authorities between certificates and anchors, PEM; may be empty
   std::string memory;  // file in which the last checkpoint of each log is remembered; empty: this
                        // process only
-  // How long a call is tried again after UNAVAILABLE, within its timeout: longer than a service
-  // takes to start again.
-  absl::Duration patience = absl::Seconds(20);
+  // How long a call is tried again after UNAVAILABLE, and a stream waits for its connection, within
+  // the timeout: longer than a service takes to start again.
+  absl::Duration patience = absl::Seconds(10);
   const base::Clock* clock = &base::Clock::Real();
 };
 

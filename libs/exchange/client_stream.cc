@@ -4,11 +4,13 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "libs/exchange/bytes.h"
@@ -104,11 +106,12 @@ class Call final : public grpc::ClientBidiReactor<ByteBuffer, ByteBuffer> {
 
 class StreamImpl final : public Stream {
  public:
-  StreamImpl(StreamParts parts, std::string method, Purpose purpose, absl::Duration timeout)
+  StreamImpl(StreamParts parts, const std::shared_ptr<grpc::Channel>& channel, std::string method,
+             Purpose purpose, absl::Duration timeout)
       : parts_(std::move(parts)),
         method_(std::move(method)),
         purpose_(std::move(purpose)),
-        stub_(parts_.channels->Next()) {
+        stub_(channel) {
     parts_.channels->Prepare(&context_, timeout);
     context_.AddMetadata(kCertificateKey, parts_.seal_certificate_der);
     stub_.PrepareBidiStreamingCall(&context_, method_, {}, &call_);
@@ -300,8 +303,14 @@ class StreamImpl final : public Stream {
 absl::StatusOr<std::unique_ptr<Stream>> OpenClientStream(StreamParts parts,
                                                          const std::string& method, Purpose purpose,
                                                          absl::Duration timeout) {
+  // A stream is not tried again, so it begins when the service is there. When it does not come, the
+  // call itself says why.
+  const absl::Time begun = absl::Now();
+  const std::shared_ptr<grpc::Channel> channel = parts.channels->Next();
+  (void)channel->WaitForConnected(absl::ToChronoTime(begun + std::min(parts.patience, timeout)));
+  timeout = std::max(timeout - (absl::Now() - begun), absl::Milliseconds(1));
   return std::unique_ptr<Stream>(
-      std::make_unique<StreamImpl>(std::move(parts), method, std::move(purpose), timeout));
+      std::make_unique<StreamImpl>(std::move(parts), channel, method, std::move(purpose), timeout));
 }
 
 }  // namespace egov::exchange

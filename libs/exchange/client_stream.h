@@ -23,6 +23,7 @@ struct StreamParts {
   std::string caller;
   pki::Digest seal_certificate;
   std::string seal_certificate_der;
+  absl::Duration patience;      // for the connection
   std::function<void()> noted;  // a receipt was verified
 };
 

@@ -8,13 +8,14 @@
 #include "absl/types/span.h"
 #include "egov/evidence/v1/evidence.pb.h"
 #include "libs/exchange/client.h"
+#include "libs/pki/certificate.h"
 
 namespace egov::exchange {
 
-absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(Client& client,
-                                                               absl::Span<const Exchange> windows,
-                                                               bool with_content,
-                                                               absl::Duration timeout);
+// `anchors`: what the verifier trusts.
+absl::StatusOr<egov::evidence::v1::EvidenceFile> BuildEvidence(
+    Client& client, const std::vector<pki::Certificate>& anchors,
+    absl::Span<const Exchange> windows, bool with_content, absl::Duration timeout);
 
 }  // namespace egov::exchange
 

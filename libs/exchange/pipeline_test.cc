@@ -1,0 +1,172 @@
+// The way of a request under many threads, without a transport: what the thread sanitizer watches.
+#include "libs/exchange/pipeline.h"
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "libs/base/ids.h"
+#include "libs/base/testing/status_matchers.h"
+#include "libs/exchange/testing/core.h"
+#include "libs/proof/wire.h"
+
+namespace egov::exchange::testing {
+namespace {
+
+using absl::StatusCode;
+using base::Fails;
+using base::IsOk;
+using namespace egov::testing::lending::v1;  // NOLINT: the contract's messages
+
+constexpr char kShop[] = "ee/COM/10000024/shop";
+constexpr char kLender[] = "ee/GOV/70000562/lender";
+
+const std::vector<std::string>& Both() {
+  static const auto* const items =
+      new std::vector<std::string>{"lending.card.blocked", "lending.card.holder"};
+  return *items;
+}
+
+IssueCardRequest IssueOf(uint64_t number, const std::string& request_id) {
+  IssueCardRequest request;
+  request.set_request_id(request_id);
+  request.mutable_card()->mutable_number()->set_scheme(kScheme);
+  request.mutable_card()->mutable_number()->set_value(absl::StrCat(number));
+  request.mutable_card()->set_holder(absl::StrCat("Holder ", number));
+  return request;
+}
+
+GetCardRequest GetOf(uint64_t number) {
+  GetCardRequest request;
+  request.mutable_number()->set_scheme(kScheme);
+  request.mutable_number()->set_value(absl::StrCat(number));
+  return request;
+}
+
+TEST(PipelineTest, EightThreadsOfReadsWritesAndRevocationsLeaveOneLogThatHoldsThemAll) {
+  Core core;
+  const CoreMember& shop = core.Member(kShop);
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "IssueCard", "lending");
+  core.Grant(kLender, "FindBlocked", "stocktaking", Both());
+  core.Grant(kLender, "GetCard", "lending", Both());
+  std::string right = core.Grant(kShop, "GetCard", "sale", Both());
+
+  constexpr int kEach = 60;
+  std::mutex mutex;
+  std::vector<egov::exchange::v1::Receipt> receipts;  // guarded by mutex
+  std::atomic<int> issued{0}, denied{0}, allowed{0};
+  const auto keep = [&](const Reply& reply) {
+    egov::exchange::v1::Receipt receipt;
+    ASSERT_THAT(proof::ParseStrictly(reply.receipt, "BAD_RECEIPT", &receipt), IsOk());
+    EGOV_ASSERT_OK_AND_ASSIGN(const proof::Note note, proof::ParseNote(receipt.checkpoint()));
+    EXPECT_THAT(proof::VerifyNote(note, core.log_key()), IsOk());
+    EGOV_ASSERT_OK_AND_ASSIGN(const pki::Digest root, proof::RootOfReceipt(receipt, note.size));
+    EXPECT_EQ(root, note.root);
+    const std::lock_guard<std::mutex> lock(mutex);
+    receipts.push_back(std::move(receipt));
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        // The three issue the same cards: of each number one is issued, whoever comes first.
+        const Reply reply =
+            core.Ask(lender, "IssueCard", "lending", {}, IssueOf(1 + i, base::NewUuid()));
+        if (reply.status.ok())
+          ++issued;
+        else
+          EXPECT_THAT(reply.status, Fails(StatusCode::kAlreadyExists, "CARD_TAKEN")) << t;
+        keep(reply);
+      }
+    });
+  }
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kEach; ++i) {
+        const Reply reply = core.Ask(shop, "GetCard", "sale", Both(), GetOf(1 + i));
+        if (reply.status.code() == StatusCode::kPermissionDenied) {
+          ++denied;  // while the right is withdrawn; at the door, perhaps, and then without a
+                     // record
+          if (!reply.receipt.empty()) keep(reply);
+          continue;
+        }
+        ++allowed;
+        EXPECT_TRUE(reply.status.ok() || reply.status.code() == StatusCode::kNotFound)
+            << reply.status;
+        keep(reply);
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; i < kEach; ++i)
+      keep(core.Ask(lender, "GetCard", "lending", Both(), GetOf(1 + i)));
+  });
+  threads.emplace_back([&] {
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_THAT(core.Revoke(right), IsOk());
+      EXPECT_THAT(core.Ask(shop, "GetCard", "sale", Both(), GetOf(1)).status,
+                  Fails(StatusCode::kPermissionDenied, "NO_RIGHT"))
+          << "withdrawn stops the very next call";
+      right = core.Grant(kShop, "GetCard", "sale", Both());
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+
+  EXPECT_EQ(issued, kEach);
+  EXPECT_EQ(denied + allowed, 3 * kEach);
+  std::set<uint64_t> positions;
+  for (const egov::exchange::v1::Receipt& receipt : receipts) {
+    EXPECT_TRUE(positions.insert(receipt.index()).second);
+    EGOV_ASSERT_OK_AND_ASSIGN(const auto entry, core.log().At(receipt.index()));
+    EXPECT_EQ(entry->record, receipt.record());
+  }
+}
+
+TEST(PipelineTest, OneActSentByManyAtOnceIsDoneOnceAndAnsweredAlike) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "IssueCard", "lending");
+  const IssueCardRequest act = IssueOf(7, base::NewUuid());
+  std::mutex mutex;
+  std::set<std::string> answers;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      const Reply reply = core.Ask(lender, "IssueCard", "lending", {}, act);
+      ASSERT_THAT(reply.status, IsOk());
+      const std::lock_guard<std::mutex> lock(mutex);
+      answers.insert(reply.parts.at(0));
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answers.size(), 1u);
+}
+
+TEST(PipelineTest, OneHeaderSentByManyAtOnceIsAnsweredOnce) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "GetCard", "lending", Both());
+  const std::string bytes = GetOf(7).SerializeAsString();
+  const std::string salt = base::RandomBytes(proof::kSaltSize);
+  const Question question =
+      core.Seal(lender, "GetCard", core.Header(lender, "GetCard", "lending", Both(), bytes, salt),
+                bytes, salt);
+  std::atomic<int> answered{0}, replayed{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      const Reply reply = core.Serve(question);
+      if (reply.status.code() == StatusCode::kNotFound) ++answered;
+      if (reply.status.code() == StatusCode::kAlreadyExists) ++replayed;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(answered, 1);
+  EXPECT_EQ(replayed, 7);
+}
+
+}  // namespace
+}  // namespace egov::exchange::testing
