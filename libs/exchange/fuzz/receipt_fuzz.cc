@@ -18,7 +18,9 @@ struct House {
   House()
       : lender(core.Member("ee/GOV/70000562/lender")),
         trust(Must(Trust::Open(core.trust_files()))),
-        memory(Must(CheckpointMemory::Open(""))) {
+        memory(Must(CheckpointMemory::Open(""))),
+        checker(kCoreAudience, trust.get(), memory.get(), &egov::base::Clock::Real()) {
+    checker.Introduce(core.log_certificate().ToDer());
     core.Grant("ee/GOV/70000562/lender", "IssueCard", "lending");
     // Several records, so that the receipt has a path.
     for (int number = 1; number <= 9; ++number) {
@@ -41,9 +43,6 @@ struct House {
     if (!Verify(receipt)) std::abort();
   }
   bool Verify(const std::string& bytes) {
-    // Its own, so that nothing is remembered from one input to the next.
-    ReceiptChecker checker(kCoreAudience, trust.get(), memory.get(), &egov::base::Clock::Real());
-    checker.Introduce(core.log_certificate().ToDer());
     Exchange copy = exchange;
     return checker.Verify(bytes, absl::OkStatus(), {}, &copy).ok();
   }
@@ -51,6 +50,7 @@ struct House {
   const CoreMember& lender;
   std::unique_ptr<Trust> trust;
   std::unique_ptr<CheckpointMemory> memory;
+  ReceiptChecker checker;
   Exchange exchange;
   std::string receipt;
 };

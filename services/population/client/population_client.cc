@@ -20,6 +20,15 @@ bool IsEnd(const absl::Status& status) {
   return detail && detail->reason == "END_OF_STREAM";
 }
 
+// A refusal may end the stream before all was sent; Receive tells which.
+absl::Status Send(exchange::Stream& stream, std::vector<std::string> parts, bool last) {
+  const absl::Status sent = stream.Send(std::move(parts), last);
+  const auto detail = base::DetailOf(sent);
+  if (!detail || detail->reason != "STREAM_ENDED") return sent;
+  const absl::Status why = stream.Receive().status();
+  return why.ok() ? sent : why;
+}
+
 absl::Status Unreadable() { return absl::DataLossError("the answer does not parse"); }
 
 class Client final : public PopulationClient {
@@ -71,7 +80,7 @@ class Client final : public PopulationClient {
     do {
       const size_t end = std::min(begin + kCodesInWindow, codes.size());
       EGOV_RETURN_IF_ERROR(
-          stream->Send(Window(scheme, codes.subspan(begin, end - begin)), end == codes.size()));
+          Send(*stream, Window(scheme, codes.subspan(begin, end - begin)), end == codes.size()));
       begin = end;
       // A window may be answered by several.
       for (bool more = true; more;) {
@@ -91,7 +100,7 @@ class Client final : public PopulationClient {
                             TakeChanges take) override {
     EGOV_ASSIGN_OR_RETURN(const auto stream,
                           client_->Open(absl::StrCat(kService, "WatchChanges"), purpose, timeout));
-    EGOV_RETURN_IF_ERROR(stream->Send({request.SerializeAsString()}, true));
+    EGOV_RETURN_IF_ERROR(Send(*stream, {request.SerializeAsString()}, true));
     for (;;) {
       absl::StatusOr<exchange::Exchange> window = stream->Receive();
       if (!window.ok()) return IsEnd(window.status()) ? absl::OkStatus() : window.status();
@@ -127,7 +136,7 @@ class Client final : public PopulationClient {
       bytes += size;
     }
     close_part();
-    EGOV_RETURN_IF_ERROR(stream->Send(std::move(parts), true));
+    EGOV_RETURN_IF_ERROR(Send(*stream, std::move(parts), true));
     EGOV_ASSIGN_OR_RETURN(const exchange::Exchange answer, stream->Receive());
     v1::LoadPeopleResponse response;
     if (answer.response_parts.size() != 1 || !response.ParseFromString(answer.response_parts[0]))
