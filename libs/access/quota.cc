@@ -69,7 +69,8 @@ absl::Status Quota::Spend(const std::shared_ptr<HeldRight>& right, uint64_t code
                           : "the subjects of this right are spent for today");
   if (calls || codes <= right->codes_per_day) {
     const absl::CivilDay tomorrow = absl::ToCivilDay(now, time_zone_) + 1;
-    error.RetryAfter(absl::FromCivil(tomorrow, time_zone_) - now);
+    // In whole seconds: nobody needs more, and refusals look alike.
+    error.RetryAfter(absl::Ceil(absl::FromCivil(tomorrow, time_zone_) - now, absl::Seconds(1)));
   } else {
     error.Expected("no more subjects than the right has for a whole day");
   }

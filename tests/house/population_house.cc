@@ -229,11 +229,12 @@ absl::StatusOr<evidence::AuditReport> PopulationHouse::Audit(
     request.add_sha256(std::string(pki::AsBytes(digest)));
     pb::GetCertificatesResponse response;
     EGOV_RETURN_IF_ERROR(auditor.CallPlain(prefix + "GetCertificates", request, &response));
-    std::vector<Certificate> found = authorities;
+    std::vector<Certificate> found;  // the one asked for first
     for (const std::string& der : response.certificates()) {
       EGOV_ASSIGN_OR_RETURN(Certificate certificate, Certificate::FromDer(der));
-      found.insert(found.begin(), std::move(certificate));
+      found.push_back(std::move(certificate));
     }
+    found.insert(found.end(), authorities.begin(), authorities.end());
     return found;
   };
   evidence::AuditSource source;
