@@ -1,7 +1,7 @@
 // Asks a population register about a whole file of codes and keeps the answer with its proof: the
 // core of `egovctl population vital-status`, callable in process.
 //
-// Half a million codes are one window of the exchange; more are cut into windows of 2^20. Part
+// Half a million codes are one window of the exchange; more are cut into windows of 2^19. Part
 // messages are written directly as protobuf's wire format, because building half a million strings
 // first costs more than everything else.
 //
