@@ -166,6 +166,7 @@ start_population() {
     "first_officer": "$OFFICERS",
     "time_zone": "Europe/Tallinn"
   },
+  "schemes": ["ee-isikukood", "nl-bsn"],
   "renewal": {"url": "http://127.0.0.1:$ENROLMENT_PORT", "folder": "$MEMBERS/population"}
 }
 JSON
