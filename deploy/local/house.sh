@@ -97,6 +97,15 @@ enrol_members() {
   enrol "$AUDITOR" auditor "National Audit Office" transport seal
 }
 
+# Callers' certificates and lists; the register sees to its own. One that is over, after a night's sleep, needs `up` anew.
+keep_fresh() {
+  local member
+  for member in registrar officers pensions portal auditor; do
+    ctl member renew --if-due --kinds transport,seal "$MEMBERS/$member" >/dev/null ||
+      echo "The certificates of $member were not looked after; it is tried again in 10 minutes." >&2
+  done
+}
+
 make_directory() {
   local folder="$EGOV_HOME/directory"
   mkdir -p "$folder"
