@@ -14,6 +14,7 @@
 namespace egov::exchange {
 
 constexpr size_t kMaxPartBytes = size_t{1} << 20;
+constexpr size_t kMaxParts = 4096;
 constexpr size_t kMaxWindowBytes = size_t{16} << 20;
 
 // Metadata keys.

@@ -63,6 +63,7 @@ void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> d
     if (!snapshot.ok()) {
       attempt->refusal = snapshot.status();
     } else {
+      attempt->revision = (*snapshot)->horizon();
       Call call;
       call.now = attempt->question.received;
       call.ids = parts_.ids;
@@ -83,7 +84,9 @@ void Pipeline::Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> d
       }
     }
   }
-  if (attempt->refusal.ok() && attempt->told.empty() && attempt->step != FeedStep::kEnd) {
+  // "Nothing yet" is an answer too, but only the first time: an idle feed sends no windows.
+  if (attempt->refusal.ok() && attempt->told.empty() && attempt->step != FeedStep::kEnd &&
+      !attempt->first_window) {
     attempt->cursor = attempt->next_cursor;
     FeedReply idle;
     idle.idle = attempt->step == FeedStep::kIdle;

@@ -1,5 +1,7 @@
 // What hostile, broken and unlucky callers get: refused by name, and nothing disclosed.
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <functional>
 #include <thread>
@@ -11,6 +13,7 @@
 #include "libs/pki/testing/authority.h"
 #include "libs/proof/wire.h"
 #include "libs/rpc/channel.h"
+#include "libs/rpc/error_map.h"
 #include "libs/rpc/testing/client.h"
 
 namespace egov::exchange::testing {
@@ -296,19 +299,135 @@ TEST_F(HostileTest, WithoutATransportCertificateOfThisInstanceNoCallSucceeds) {
       << "a seal";
 }
 
-TEST_F(HostileTest, AWindowThatIsReorderedRepeatedOrCutIsRefused) {
-  // By hand, because the kit cannot send such streams: the second window under the first one's
-  // number.
-  EGOV_ASSERT_OK_AND_ASSIGN(
-      auto stream,
-      shop_->Open(kFindBlocked, For("sale", {"lending.card.blocked"}), absl::Seconds(10)));
-  FindBlockedRequest part;
-  part.set_scheme(kScheme);
-  part.add_numbers("7");
-  ASSERT_THAT(stream->Send({part.SerializeAsString()}, false), IsOk());
-  ASSERT_THAT(stream->Receive(), IsOk());
-  stream.reset();  // cut: no last window. What was answered is on record; nothing else happens.
-  EXPECT_THAT(Send(Make()), IsOk());
+// A stream made by hand, message by message.
+class HandmadeStream {
+ public:
+  HandmadeStream(rpc::Channels& channels, const std::string& method, const std::string& certificate)
+      : stub_(channels.Next()) {
+    channels.Prepare(&context_, absl::Seconds(10));
+    context_.AddMetadata("egov-certificate-bin", certificate);
+    call_ = stub_.PrepareCall(&context_, method, &queue_);
+    call_->StartCall(this);
+    Wait();
+  }
+  void Write(const std::string& message) {
+    call_->Write(rpc::testing::ToBuffer(message), this);
+    Wait();
+  }
+  // How the service ends the stream.
+  absl::Status End() {
+    call_->WritesDone(this);
+    Wait();
+    grpc::ByteBuffer message;
+    do {
+      call_->Read(&message, this);
+    } while (Wait());
+    grpc::Status status;
+    call_->Finish(&status, this);
+    Wait();
+    return rpc::FromGrpc(status);
+  }
+
+ private:
+  bool Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    queue_.Next(&tag, &ok);
+    return ok;
+  }
+
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  grpc::GenericStub stub_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_;
+};
+
+class HostileStreamTest : public HostileTest {
+ protected:
+  // Sends one part and the window's end, with a header as the numbers say.
+  void SendWindow(HandmadeStream& stream, uint64_t window, const std::string& previous, bool last) {
+    FindBlockedRequest part;
+    part.set_scheme(kScheme);
+    part.add_numbers("7");
+    Handmade made = Make([&](Handmade& m) {
+      m.method = kFindBlocked;
+      m.request = part.SerializeAsString();
+      m.header.set_method(kFindBlocked);
+      m.header.clear_items();
+      m.header.add_items("lending.card.blocked");
+      m.header.set_request(Text(proof::Commit(m.salt, m.request)));
+      m.header.set_window(window);
+      m.header.set_previous(previous);
+      m.header.set_last(last);
+    });
+    egov::exchange::v1::WindowEnd end;
+    end.set_header(made.sealed.SerializeAsString());
+    end.set_salt(made.salt);
+    FindBlockedRequest closing;
+    *closing.mutable_end() = end;
+    stream.Write(made.request);
+    stream.Write(closing.SerializeAsString());
+    sent_ = Text(pki::Sha256Of(end.header()));
+  }
+
+  std::string sent_;  // digest of the sealed header sent last
+};
+
+TEST_F(HostileStreamTest, WindowsInOrderAreAnswered) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  SendWindow(stream, 0, "", false);
+  SendWindow(stream, 1, sent_, true);
+  EXPECT_THAT(stream.End(), IsOk());
+}
+
+TEST_F(HostileStreamTest, AWindowThatComesFirstButIsNotIsRefused) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  SendWindow(stream, 1, std::string(32, 'x'), true);
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kInvalidArgument, "BAD_WINDOW", "header.window"));
+}
+
+TEST_F(HostileStreamTest, ARepeatedWindowIsRefused) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  SendWindow(stream, 0, "", false);
+  SendWindow(stream, 0, "", true);
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kInvalidArgument, "BAD_WINDOW"));
+}
+
+TEST_F(HostileStreamTest, AWindowThatNamesAnotherBeforeItIsRefused) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  SendWindow(stream, 0, "", false);
+  SendWindow(stream, 1, std::string(32, 'x'), true);
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kInvalidArgument, "BAD_WINDOW"));
+}
+
+TEST_F(HostileStreamTest, AStreamThatEndsWithoutItsLastWindowIsToldSo) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  SendWindow(stream, 0, "", false);
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kInvalidArgument, "BAD_WINDOW"));
+}
+
+TEST_F(HostileStreamTest, EndlessEmptyPartsAreCutOff) {
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  for (int i = 0; i < 4200; ++i) stream.Write("");
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE"));
+}
+
+TEST_F(HostileStreamTest, AStrangerToTheMethodCannotEvenBegin) {
+  options_ = world_.Member(kLender, config_, register_->port());
+  Connect();
+  HandmadeStream stream(*channels_, kFindBlocked, certificate_->ToDer());
+  EXPECT_THAT(stream.End(), Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
+}
+
+TEST_F(HostileTest, ARefusedActLeavesAUsageEntryForWhomItNamed) {
+  Grant(kShop, "IssueCard", "sale");
+  IssueCardRequest request;
+  request.set_request_id(base::NewUuid());
+  *request.mutable_card() = MakeCard(7);
+  const size_t before = Usages(7).size();
+  EXPECT_THAT(shop_->Call<IssueCardResponse>(kIssueCard, For("sale"), request),
+              Fails(StatusCode::kAlreadyExists, "CARD_TAKEN"));
+  EXPECT_EQ(Usages(7).size(), before + 1) << "that the card is taken was told";
 }
 
 TEST_F(HostileTest, OthersReceiptsAndTheWholeLogAreNotForEveryone) {

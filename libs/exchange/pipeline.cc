@@ -21,6 +21,7 @@ using egov::exchange::v1::AUTHORITY_OFFICER;
 using egov::exchange::v1::Header;
 using egov::exchange::v1::SHAPE_FEED;
 using egov::exchange::v1::SHAPE_LOAD;
+using egov::exchange::v1::SHAPE_QUERY;
 using egov::exchange::v1::SHAPE_WRITE;
 using google::protobuf::Message;
 
@@ -28,6 +29,7 @@ using google::protobuf::Message;
 constexpr absl::Duration kHeaderLife = absl::Minutes(5);
 constexpr storage::TableId kFirstAnswers = 0x0040;
 constexpr int kAttempts = 16;
+constexpr size_t kMaxAnswerBytes = size_t{16} << 20;
 constexpr size_t kMaxAsked = size_t{1} << 20;
 // Refusals that one subsystem can have recorded in a minute: they cost a record each.
 constexpr int kRefusalsPerMinute = 1000;
@@ -41,6 +43,20 @@ absl::Status BadHeader(absl::string_view reason, absl::string_view text, absl::s
   return Error(StatusCode::kInvalidArgument, reason, text)
       .Field(absl::StrCat("header.", field))
       .Expected(expected);
+}
+
+std::vector<disclosure::SubjectKey> Known(const std::vector<disclosure::SubjectKey>& keys) {
+  std::vector<disclosure::SubjectKey> known;
+  for (const disclosure::SubjectKey key : keys) {
+    if (key != 0) known.push_back(key);
+  }
+  return known;
+}
+
+absl::Status Busy() {
+  return Error(StatusCode::kUnavailable, "BUSY",
+               "others keep writing what this call reads; nothing was done")
+      .RetryAfter(absl::Milliseconds(100));
 }
 
 std::string FirstAnswerKey(absl::string_view caller, absl::string_view request_id) {
@@ -85,20 +101,37 @@ Pipeline::~Pipeline() {
   (void)parts_.store->CommitAndWait(parts_.store->Begin());
 }
 
-bool Pipeline::MayRecordRefusal(const std::string& caller, absl::Time now) const {
+bool Pipeline::RefusedTooOften(const std::string& caller, absl::Time now) const {
+  const std::lock_guard<std::mutex> lock(refusals_mutex_);
+  if (absl::ToUnixSeconds(now) / 60 != refusals_minute_) return false;
+  const auto it = refusals_.find(caller);
+  return it != refusals_.end() && it->second >= kRefusalsPerMinute;
+}
+
+void Pipeline::CountRefusal(const std::string& caller, absl::Time now) const {
   const int64_t minute = absl::ToUnixSeconds(now) / 60;
   const std::lock_guard<std::mutex> lock(refusals_mutex_);
   if (minute != refusals_minute_) {
     refusals_minute_ = minute;
     refusals_.clear();
   }
-  return ++refusals_[caller] <= kRefusalsPerMinute;
+  ++refusals_[caller];
+}
+
+void Pipeline::RunAgain(std::shared_ptr<Attempt> attempt) {
+  // Not on the reply thread, behind which everybody waits: a load's window takes long.
+  if (parts_.workers != nullptr && parts_.workers->Run([this, attempt] { Run(attempt); }).ok())
+    return;
+  Run(std::move(attempt));
+}
+
+absl::Status Pipeline::MayKnock(absl::string_view caller, const BoundMethod& method) const {
+  return parts_.access->MayKnock(caller, method.service, method.name);
 }
 
 absl::Status Pipeline::Admit(Attempt& attempt) const {
   const Question& question = attempt.question;
-  EGOV_RETURN_IF_ERROR(
-      parts_.access->MayKnock(question.caller, question.method->service, question.method->name));
+  EGOV_RETURN_IF_ERROR(MayKnock(question.caller, *question.method));
   if (question.sealed_header.empty()) {
     return Error(StatusCode::kInvalidArgument, "BAD_HEADER", "the call has no header")
         .Field("header")
@@ -336,11 +369,18 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
       scheme = *said;
   }
   std::vector<disclosure::Subject> told;
+  size_t bytes = 0;
   for (const std::unique_ptr<Message>& message : messages) {
     contract.Release(attempt.items, scheme, message.get(), &told);
     std::string part;
     message->SerializeToString(&part);
+    bytes += part.size();
     attempt.reply.parts.push_back(std::move(part));
+  }
+  if (bytes > kMaxAnswerBytes) {
+    return Error(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE",
+                 "the answer to this window exceeds what a window holds")
+        .Expected("fewer subjects in a window; a stream may have any number of windows");
   }
   // Who reads the list of who looked at them has not looked at anybody.
   if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData)
@@ -366,9 +406,14 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
       noted.insert(noted.end(), keys.begin(), keys.end());
     }
   }
-  if (noted.empty()) return absl::OkStatus();
+  return Note(transaction, attempt, noted);
+}
+
+absl::Status Pipeline::Note(storage::Transaction& transaction, const Attempt& attempt,
+                            const std::vector<disclosure::SubjectKey>& subjects) const {
+  if (subjects.empty()) return absl::OkStatus();
   return parts_.usage->Note(transaction, absl::ToUnixMicros(attempt.question.received),
-                            attempt.header().id(), noted);
+                            attempt.header().id(), subjects);
 }
 
 void Pipeline::Serve(Question question, Done done) {
@@ -387,6 +432,12 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
     return Finish(*attempt, Error(StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED",
                                   "there is no time left to answer"));
   }
+  if (RefusedTooOften(attempt->question.caller, attempt->question.received)) {
+    return Finish(*attempt, Error(StatusCode::kResourceExhausted, "TOO_MANY_REFUSALS",
+                                  "this subsystem was refused too often within a minute")
+                                .RetryAfter(absl::Minutes(1)));
+  }
+  attempt->keys.clear();
   Reply fresh;
   fresh.message_id = attempt->header().id();
   attempt->reply = std::move(fresh);
@@ -407,7 +458,6 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
   transaction->set_commit_class(shape == SHAPE_WRITE || shape == SHAPE_LOAD
                                     ? storage::CommitClass::kMutation
                                     : storage::CommitClass::kDisclosure);
-  attempt->revision = transaction->horizon();
   if (attempt->is_feed) {
     attempt->outcome = attempt->refusal;
     if (attempt->outcome.ok()) attempt->outcome = Authorize(*transaction, *attempt);
@@ -427,16 +477,18 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
       attempt->outcome = Release(*transaction, *attempt, std::move(copies));
     }
   } else {
+    // A query reads beside the transaction too (a resident column), and then knows at least what
+    // there was before.
+    attempt->revision = transaction->horizon();
     attempt->outcome = Handle(*transaction, *attempt);
+    // What a transaction itself has read is still so when it commits.
+    if (shape != SHAPE_QUERY) attempt->revision = parts_.store->horizon();
   }
-  if (storage::IsConflict(attempt->outcome) && attempt->runs < kAttempts)
-    return Run(std::move(attempt));
+  if (storage::IsConflict(attempt->outcome)) {
+    return attempt->runs < kAttempts ? Run(std::move(attempt)) : Finish(*attempt, Busy());
+  }
   if (!attempt->outcome.ok()) {
-    if (!MayRecordRefusal(attempt->question.caller, attempt->question.received)) {
-      return Finish(*attempt, Error(StatusCode::kResourceExhausted, "TOO_MANY_REFUSALS",
-                                    "this subsystem was refused too often within a minute")
-                                  .RetryAfter(absl::Minutes(1)));
-    }
+    CountRefusal(attempt->question.caller, attempt->question.received);
     // What a refused command has written goes; the refusal itself is recorded.
     attempt->reply.parts.clear();
     attempt->reply.details = parts_.details(attempt->outcome);
@@ -444,6 +496,9 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
     transaction->set_commit_class(storage::CommitClass::kDisclosure);
     const absl::Status again = seen();
     if (!again.ok()) return Finish(*attempt, again);
+    // Why an act is refused may tell something about those whom it names.
+    const absl::Status noted = Note(*transaction, *attempt, Known(attempt->keys));
+    if (!noted.ok()) return Finish(*attempt, noted);
   }
   Record(std::move(attempt), std::move(transaction));
 }
@@ -491,8 +546,10 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt,
     auto committed = std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
     (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {
       if (!committed->ok()) {
-        if (storage::IsConflict(committed->status()) && attempt->runs < kAttempts)
-          return Run(std::move(attempt));
+        if (storage::IsConflict(committed->status())) {
+          return attempt->runs < kAttempts ? RunAgain(std::move(attempt))
+                                           : Finish(*attempt, Busy());
+        }
         return Finish(*attempt, committed->status());
       }
       attempt->signer->kept->store(true, std::memory_order_relaxed);

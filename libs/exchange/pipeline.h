@@ -87,6 +87,8 @@ struct PipelineParts {
   disclosure::Usage* usage = nullptr;
   Trust* trust = nullptr;
   Subjects* subjects = nullptr;  // null: the register has no subjects
+  rpc::Executor* workers =
+      nullptr;  // where what met a conflict runs again; null: on the reply thread
   const base::Clock* clock = nullptr;
   base::Ids* ids = nullptr;
   absl::Duration time_stamp_grace = absl::Minutes(10);
@@ -102,6 +104,9 @@ class Pipeline {
   ~Pipeline();
 
   using Done = std::function<void(Reply)>;
+
+  // Whether the caller may call the method at all: what is asked before anything is read from him.
+  absl::Status MayKnock(absl::string_view caller, const BoundMethod& method) const;
 
   // Serves one window of a Read, Write, Query or Load.
   void Serve(Question question, Done done);
@@ -136,7 +141,11 @@ class Pipeline {
   absl::Status KeepCertificates(storage::Transaction& transaction, const Signer& signer) const;
   void Finish(Attempt& attempt, absl::Status unrecorded) const;
 
-  bool MayRecordRefusal(const std::string& caller, absl::Time now) const;
+  absl::Status Note(storage::Transaction& transaction, const Attempt& attempt,
+                    const std::vector<disclosure::SubjectKey>& subjects) const;
+  bool RefusedTooOften(const std::string& caller, absl::Time now) const;
+  void CountRefusal(const std::string& caller, absl::Time now) const;
+  void RunAgain(std::shared_ptr<Attempt> attempt);
 
   const PipelineParts parts_;
   mutable std::mutex refusals_mutex_;

@@ -11,6 +11,7 @@
 #include "libs/base/testing/status_matchers.h"
 #include "libs/exchange/testing/core.h"
 #include "libs/proof/wire.h"
+#include "libs/storage/table.h"
 
 namespace egov::exchange::testing {
 namespace {
@@ -143,6 +144,30 @@ TEST(PipelineTest, OneActSentByManyAtOnceIsDoneOnceAndAnsweredAlike) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(answers.size(), 1u);
+}
+
+TEST(PipelineTest, WhoMeetsOthersWritesAgainAndAgainIsToldToComeBackAndNothingWasDone) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "GetCard", "lending", Both());
+  const storage::Table<uint64_t, Card> cards(0x0100);
+  int written = 0;
+  core.set_between([&] {
+    Card card;
+    card.set_holder(absl::StrCat("Holder ", ++written));
+    auto transaction = core.store().Begin();
+    ASSERT_THAT(cards.Put(*transaction, 7, card), IsOk());
+    ASSERT_THAT(core.store().CommitAndWait(std::move(transaction)), IsOk());
+  });
+  const uint64_t before = core.log().Newest().size;
+  const Reply busy = core.Ask(lender, "GetCard", "lending", Both(), GetOf(7));
+  EXPECT_THAT(busy.status, Fails(StatusCode::kUnavailable, "BUSY"));
+  EXPECT_GT(base::DetailOf(busy.status)->retry_after, absl::ZeroDuration());
+  EXPECT_TRUE(busy.receipt.empty() && busy.parts.empty());
+  EXPECT_GT(written, 3) << "it was tried more than once";
+  EXPECT_EQ(core.log().Newest().size, before);
+  core.set_between(nullptr);
+  EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(7)).status, IsOk());
 }
 
 TEST(PipelineTest, OneHeaderSentByManyAtOnceIsAnsweredOnce) {

@@ -20,17 +20,21 @@ using absl::StatusCode;
 using base::Error;
 
 constexpr size_t kMostVerifiedNotes = 256;
+// A service that answers calls but gives no proof of consistency for this long is not believed any
+// more.
+constexpr absl::Duration kLongestUnchecked = absl::Minutes(1);
 
 absl::Status BadReceipt(absl::string_view text) {
   return Error(StatusCode::kDataLoss, "BAD_RECEIPT",
                absl::StrCat("the answer does not prove itself: ", text));
 }
 
-// "ee/GOV/70000310/population/log/" of "spiffe://ee/GOV/70000310/population".
-std::string OriginPrefix(const std::string& audience) {
+// "ee/GOV/70000310/population/log/0" of "spiffe://ee/GOV/70000310/population": a service has one
+// log, and whoever shows another has split it.
+std::string OriginOf(const std::string& audience) {
   constexpr absl::string_view kScheme = "spiffe://";
   return absl::StrCat(absl::string_view(audience).substr(std::min(kScheme.size(), audience.size())),
-                      "/log/");
+                      "/log/0");
 }
 
 uint32_t KeyId(const pki::PublicKey& key) { return base::ReadU32(pki::AsBytes(key.digest())); }
@@ -103,6 +107,10 @@ void ReceiptChecker::Forget() {
 
 absl::Status ReceiptChecker::health() const {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (poisoned_.ok() && clock_->Now() > unchecked_since_ + kLongestUnchecked) {
+    return Error(StatusCode::kUnavailable, "LOG_UNCHECKED",
+                 "the service has not proven for too long that its log is still the one it was");
+  }
   return poisoned_;
 }
 
@@ -133,8 +141,7 @@ absl::Status ReceiptChecker::VerifyCheckpoint(const std::string& note, proof::No
     }
   }
   EGOV_ASSIGN_OR_RETURN(*parsed, proof::ParseNote(note));
-  if (parsed->origin.rfind(OriginPrefix(audience_), 0) != 0)
-    return BadReceipt("the checkpoint is of another log");
+  if (parsed->origin != OriginOf(audience_)) return BadReceipt("the checkpoint is of another log");
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto it = logs_.find(parsed->key_id);
@@ -237,10 +244,16 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
     // lost records.
     if (asked.code() == StatusCode::kUnavailable || asked.code() == StatusCode::kDeadlineExceeded ||
         asked.code() == StatusCode::kResourceExhausted || asked.code() == StatusCode::kCancelled) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      unchecked_since_ = std::min(unchecked_since_, clock_->Now());
       return asked;
     }
     return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN",
                         "the log cannot prove that it still holds what it held before"));
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    unchecked_since_ = absl::InfiniteFuture();
   }
   merkle::Path path;
   for (const std::string& hash : response.proof()) {

@@ -65,7 +65,8 @@ class ReceiptChecker {
   absl::Status Verify(const std::string& receipt, const absl::Status& outcome,
                       const ReceiptContext& context, Exchange* exchange);
 
-  // Not OK for ever, once the log was seen to be rewritten or split.
+  // Not OK for ever, once the log was seen to be rewritten or split; UNAVAILABLE LOG_UNCHECKED
+  // while proofs of consistency have been asked for in vain for too long.
   absl::Status health() const;
 
   // Size of the largest checkpoint verified.
@@ -96,6 +97,7 @@ class ReceiptChecker {
   proof::Note newest_;  // the largest verified
   std::string newest_note_;
   absl::Status poisoned_;
+  absl::Time unchecked_since_ = absl::InfiniteFuture();  // of the first of proofs asked for in vain
 };
 
 }  // namespace egov::exchange

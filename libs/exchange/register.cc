@@ -141,6 +141,10 @@ class RegisterImpl final : public Register {
         static_cast<int>(std::max(2u, std::min(16u, std::thread::hardware_concurrency())));
     workers.queue = 4096;
     workers_ = std::make_unique<rpc::Executor>(workers);
+    rpc::ExecutorOptions evidence;
+    evidence.threads = 2;
+    evidence.queue = 256;
+    evidence_workers_ = std::make_unique<rpc::Executor>(evidence);
 
     rpc::ServerOptions server;
     server.listen = config_.listen();
@@ -223,6 +227,9 @@ class RegisterImpl final : public Register {
       for (const auto& method : methods) list.push_back(method.get());
       server_->Add(NewExchangeService(list, handlers), name);
     }
+    // Waiting for a slow time-stamping authority must not keep windows and feeds from their
+    // workers.
+    handlers.workers = evidence_workers_.get();
     server_->Add(NewPlainService(EvidenceMethods(), handlers), kEvidenceService);
     // A feed would outlast any drain; its reader resumes it elsewhere.
     server_->OnDraining([this] { feeds_->Stop(); });
@@ -249,6 +256,7 @@ class RegisterImpl final : public Register {
     if (feeds_ != nullptr) feeds_->Stop();
     if (server_ != nullptr) server_->Drain(absl::ZeroDuration(), absl::Seconds(5));
     if (workers_ != nullptr) workers_->Stop();
+    if (evidence_workers_ != nullptr) evidence_workers_->Stop();
   }
 
  private:
@@ -292,10 +300,12 @@ class RegisterImpl final : public Register {
           .Field("register.log_certificate")
           .Expected(config_.audience());
     }
-    log_signer_ = signer;
     log_certificate_ = std::make_unique<pki::Certificate>(chain[0]);
     evidence::LogOptions options{absl::StrCat(self_.Escaped(), "/log/0"), std::move(key), clock_};
     EGOV_ASSIGN_OR_RETURN(log_, evidence::Log::Open(store_.get(), std::move(options)));
+    std::vector<pki::Certificate> own = signer->chain;
+    if (own.size() > 1) own.pop_back();  // the anchor, which everybody has
+    EGOV_RETURN_IF_ERROR(log_->KeepOwnCertificates(own));
     return absl::OkStatus();
   }
 
@@ -382,6 +392,7 @@ class RegisterImpl final : public Register {
     parts.usage = usage_.get();
     parts.trust = trust_.get();
     parts.subjects = subjects_;
+    parts.workers = workers_.get();
     parts.clock = clock_;
     parts.ids = ids_;
     if (config_.time_stamp_grace_seconds() > 0)
@@ -481,12 +492,12 @@ class RegisterImpl final : public Register {
   std::unique_ptr<evidence::Log> log_;  // hooks of the store outlive it
   std::unique_ptr<access::Access> access_;
   std::unique_ptr<storage::Store> store_;
-  std::shared_ptr<const Signer> log_signer_;
   std::unique_ptr<pki::Certificate> log_certificate_;
   std::unique_ptr<disclosure::Usage> usage_;
   Subjects* subjects_ = nullptr;
   std::map<std::string, std::vector<std::unique_ptr<BoundMethod>>> services_;
   std::unique_ptr<rpc::Executor> workers_;
+  std::unique_ptr<rpc::Executor> evidence_workers_;
   std::unique_ptr<rpc::Admission> admission_;
   std::unique_ptr<evidence::Stamper> stamper_;
   std::unique_ptr<evidence::EvidenceService> evidence_;

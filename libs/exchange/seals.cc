@@ -1,5 +1,6 @@
 #include "libs/exchange/seals.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "egov/exchange/v1/exchange.pb.h"
@@ -13,35 +14,94 @@ namespace {
 // About ten seconds of distinct roots at the highest rate measured.
 constexpr size_t kMostRoots = 65536;
 
+// Who comes so soon after another is one of many.
+constexpr std::chrono::microseconds kClose(200);
+
+// How many headers a batch may have so that each sealed header keeps within its bound: every level
+// of the tree adds a hash to it.
+size_t MostLeaves(size_t header_bytes) {
+  constexpr size_t kBesides = 100;  // signature, place and the framing of fields
+  constexpr size_t kPerLevel = 34;
+  size_t leaves = 1;
+  for (size_t bytes = header_bytes + kBesides + kPerLevel;
+       bytes <= proof::kMaxHeaderBytes && leaves < proof::kMaxBatch; bytes += kPerLevel) {
+    leaves *= 2;
+  }
+  return leaves;
+}
+
 }  // namespace
 
 void SealMaker::Seal(std::string header, Done done) {
+  std::vector<Waiting> alone;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    const Clock::time_point now = Clock::now();
+    const bool busy = now - last_ < kClose;
+    last_ = now;
     waiting_.push_back({std::move(header), std::move(done)});
     if (signing_) return;
     signing_ = true;
-  }
-  // Whoever signs goes on until nobody waits. The continuations run before the next batch is taken,
-  // so that it has time to fill: a signature is dearer than a short wait.
-  while (true) {
-    std::vector<Waiting> batch;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (waiting_.empty()) {
-        signing_ = false;
-        return;
-      }
-      while (!waiting_.empty() && batch.size() < proof::kMaxBatch) {
-        batch.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
-      }
+    if (busy) {
+      // The hand-over costs less than a signature, and gives the next batch time to fill.
+      if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
+      wake_.notify_one();
+      return;
     }
-    SealBatch(std::move(batch));
+    alone = TakeBatch();
+  }
+  SealBatch(std::move(alone));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (waiting_.empty()) {
+    signing_ = false;
+    return;
+  }
+  if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
+  wake_.notify_one();
+}
+
+void SealMaker::Stop() {
+  std::thread thread;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    thread.swap(thread_);
+    wake_.notify_one();
+  }
+  if (thread.joinable()) thread.join();
+}
+
+void SealMaker::Work() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
+    // Woken only while this thread is the one that signs, or to end.
+    wake_.wait(lock, [this] { return !waiting_.empty() && signing_ ? true : stopping_; });
+    if (waiting_.empty()) return;
+    // The continuations run before the next batch is taken, so that it has time to fill: a
+    // signature is dearer than a short wait.
+    while (!waiting_.empty()) {
+      std::vector<Waiting> batch = TakeBatch();
+      lock.unlock();
+      SealBatch(std::move(batch));
+      lock.lock();
+    }
+    signing_ = false;
   }
 }
 
-void SealMaker::SealBatch(std::vector<Waiting> batch) {
+std::vector<SealMaker::Waiting> SealMaker::TakeBatch() {
+  std::vector<Waiting> batch;
+  size_t largest = 0;
+  while (!waiting_.empty()) {
+    largest = std::max(largest, waiting_.front().header.size());
+    if (!batch.empty() && batch.size() + 1 > MostLeaves(largest)) break;
+    batch.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+  return batch;
+}
+
+void SealMaker::SealBatch(std::vector<Waiting> batch) const {
   std::vector<pki::Digest> leaves;
   leaves.reserve(batch.size());
   for (const Waiting& one : batch) leaves.push_back(proof::HeaderLeaf(one.header));

@@ -6,10 +6,13 @@
 #ifndef EGOV_LIBS_EXCHANGE_SEALS_H_
 #define EGOV_LIBS_EXCHANGE_SEALS_H_
 
+#include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -22,28 +25,42 @@
 
 namespace egov::exchange {
 
-// Seals headers. Thread safe. The first to arrive signs for all who arrive meanwhile, on its own
-// thread.
+// Seals headers. Thread safe. Who comes alone signs on its own thread and waits for nobody; those
+// who come close behind one another are signed for by a thread of this object, all who arrived
+// meanwhile at a time.
 class SealMaker {
  public:
   explicit SealMaker(pki::PrivateKey key) : key_(std::move(key)) {}
+  ~SealMaker() { Stop(); }
 
-  // `done` gets the serialized SealedHeader; it runs on some caller's thread, perhaps before Seal
-  // returns.
+  // `done` gets the serialized SealedHeader; it runs on another caller's thread or this object's,
+  // or before Seal returns.
   using Done = std::function<void(absl::StatusOr<std::string>)>;
   void Seal(std::string header, Done done);
+
+  // Ends the thread, once nobody waits. Nothing may be sealed any more.
+  void Stop();
 
  private:
   struct Waiting {
     std::string header;
     Done done;
   };
-  void SealBatch(std::vector<Waiting> batch);
+  using Clock = std::chrono::steady_clock;
+
+  // Takes the next batch. Under mutex_, while somebody waits.
+  std::vector<Waiting> TakeBatch();
+  void SealBatch(std::vector<Waiting> batch) const;
+  void Work();
 
   const pki::PrivateKey key_;
   std::mutex mutex_;
+  std::condition_variable wake_;
   std::deque<Waiting> waiting_;  // guarded by mutex_
-  bool signing_ = false;         // guarded by mutex_
+  Clock::time_point last_;       // guarded by mutex_: when somebody came last
+  bool signing_ = false;         // guarded by mutex_: somebody signs, or is about to
+  bool stopping_ = false;        // guarded by mutex_
+  std::thread thread_;           // guarded by mutex_: made when it is first needed
 };
 
 // Verifies seals; each distinct root once. Remembers positive results only, a bounded number,

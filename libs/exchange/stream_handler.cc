@@ -35,7 +35,6 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 
   void OnReadDone(bool ok) override {
     const std::lock_guard<std::mutex> lock(mutex_);
-    reading_ = false;
     if (finished_) return;
     if (!ok) {
       input_closed_ = true;
@@ -77,7 +76,6 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     std::shared_ptr<WindowStream> self;
     const std::lock_guard<std::mutex> lock(mutex_);
     self.swap(self_);
-    done_ = true;
     // `self` goes after the lock: declared before it.
   }
 
@@ -99,6 +97,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
       context_->AddInitialMetadata(kCertificateKey, parts_.log_certificates);
     const absl::Status known = Identify();
     if (!known.ok()) return End(known);
+    const absl::Status may_knock = parts_.pipeline->MayKnock(caller_, *method_);
+    if (!may_knock.ok()) return End(may_knock);
     auto lease = parts_.admission->Admit(0);
     if (!lease.ok()) return End(lease.status());
     lease_ = *std::move(lease);
@@ -116,7 +116,6 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   }
 
   void ReadNext() {
-    reading_ = true;
     incoming_.Clear();
     StartRead(&incoming_);
   }
@@ -131,10 +130,11 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   void Take() {
     std::string message = ToString(incoming_);
     if (!IsEnd(message)) {
-      if (message.size() > kMaxPartBytes || window_bytes_ + message.size() > kMaxWindowBytes) {
+      if (message.size() > kMaxPartBytes || window_bytes_ + message.size() > kMaxWindowBytes ||
+          parts_in_.size() == kMaxParts) {
         return End(
             Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "the window exceeds its bounds")
-                .Expected("parts of at most 1 MiB, at most 16 MiB together"));
+                .Expected("at most 4096 parts of at most 1 MiB, at most 16 MiB together"));
       }
       const absl::Status room = lease_.Grow(static_cast<int64_t>(message.size()));
       if (!room.ok()) return End(room);
@@ -323,7 +323,6 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 
   std::mutex mutex_;
   std::shared_ptr<WindowStream> self_;  // while gRPC has it
-  bool done_ = false;
 
   std::string certificate_;
   std::string caller_;
@@ -332,7 +331,6 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   rpc::Lease lease_;
 
   ByteBuffer incoming_;
-  bool reading_ = false;
   bool input_closed_ = false;
   std::vector<std::string> parts_in_;  // of the window that arrives
   size_t window_bytes_ = 0;

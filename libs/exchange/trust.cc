@@ -159,7 +159,14 @@ absl::StatusOr<std::shared_ptr<const Signer>> Trust::Check(const pki::Certificat
   auto signer = std::make_shared<Signer>(
       Signer{certificate, std::move(chain), certificate.SpiffeId()->ToUri()});
   for (const pki::Crl& list : generation->lists) {
-    if (list.issuer() == certificate.issuer()) signer->revocation = list;
+    // The newest that its issuer signed: the one that the verifier has asked.
+    if (list.issuer() != certificate.issuer() || signer->chain.size() < 2 ||
+        !list.VerifySignature(signer->chain[1]).ok()) {
+      continue;
+    }
+    if (!signer->revocation.has_value() || signer->revocation->this_update() < list.this_update()) {
+      signer->revocation = list;
+    }
   }
   const std::lock_guard<std::mutex> lock(generation->mutex);
   if (generation->signers.size() < kMostSigners)

@@ -74,7 +74,8 @@ Core::Core()
   parts.access = access_.get();
   parts.usage = usage_.get();
   parts.trust = trust_.get();
-  parts.subjects = &lending_;
+  watched_.lending = &lending_;
+  parts.subjects = &watched_;
   parts.clock = &base::Clock::Real();
   parts.ids = &base::Ids::Random();
   parts.time_stamp_age = [] { return absl::ZeroDuration(); };

@@ -4,6 +4,7 @@
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_CORE_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_CORE_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,10 @@ class Core {
   Reply Ask(const CoreMember& member, const std::string& method, const std::string& purpose,
             const std::vector<std::string>& items, const google::protobuf::Message& request);
 
+  // Called in each run of a call's transaction, once its subjects were looked up. Set while nothing
+  // is served.
+  void set_between(std::function<void()> between) { watched_.between = std::move(between); }
+
   TrustFiles trust_files() const;
   const pki::Certificate& log_certificate() const { return log_seal_.certificate; }
   evidence::Log& log() { return *log_; }
@@ -61,6 +66,17 @@ class Core {
   pki::PublicKey log_key() const { return log_seal_.key.public_key(); }
 
  private:
+  struct Watched final : Subjects {
+    absl::Status Resolve(storage::Reader& reader, absl::Span<const disclosure::Subject> asked,
+                         std::vector<disclosure::SubjectKey>* keys) override {
+      const absl::Status resolved = lending->Resolve(reader, asked, keys);
+      if (between) between();
+      return resolved;
+    }
+    Lending* lending = nullptr;
+    std::function<void()> between;
+  };
+
   std::string directory_;
   pki::testing::Identity root_, seals_, log_seal_;
   std::map<std::string, CoreMember> members_;
@@ -70,6 +86,7 @@ class Core {
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<disclosure::Usage> usage_;
   Lending lending_;
+  Watched watched_;
   std::map<std::string, std::unique_ptr<BoundMethod>> methods_;
   std::unique_ptr<Pipeline> pipeline_;
 };
