@@ -1,9 +1,12 @@
 // The authority's append-only journal: what is not in it did not happen.
 //
-// File: frames of u32 length | Entry | SHA-256(chain before | Entry); the first chain value is
-// SHA-256("egov-ca journal 1"). An entry is synced before Append returns. An unfinished last frame
-// (a crash while writing) is cut off at the next start and said so in the Started entry; any other
-// damage stops the start.
+// File: frames of u32 length | first 4 bytes of SHA-256(chain before | length) | Entry |
+// SHA-256(chain before | Entry); the first chain value is SHA-256("egov-ca journal 2"). An entry is
+// synced before Append returns. An unfinished last frame (a crash while writing) is moved to
+// PATH.torn-N at the next start and said so in the Started entry. Any other damage stops the start:
+// the length has a check of its own, because a changed one would else pass for an unfinished frame
+// and take every revocation after it along. What no chain can show is a file that was cut just
+// between two frames.
 //
 // Thread safety: one thread at a time.
 #ifndef EGOV_SERVICES_IDENTITY_CA_JOURNAL_H_
@@ -24,7 +27,8 @@ namespace egov::identity {
 class Journal {
  public:
   // Reads all entries in order into `replay` and is then ready to append. One process only:
-  // FAILED_PRECONDITION/JOURNAL_LOCKED. DATA_LOSS/JOURNAL_DAMAGED names the byte.
+  // FAILED_PRECONDITION/JOURNAL_LOCKED. DATA_LOSS/JOURNAL_DAMAGED names the byte;
+  // the file is left as it was.
   static absl::StatusOr<std::unique_ptr<Journal>> Open(
       const std::string& path, const base::Clock& clock,
       const std::function<void(const ca::Entry&)>& replay);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "libs/base/testing/status_matchers.h"
 #include "services/identity/common/files.h"
@@ -43,41 +44,53 @@ TEST_F(JournalTest, WhatWasWrittenComesBackInOrder) {
   EXPECT_EQ(numbers_, (std::vector<uint64_t>{1, 2, 3}));
 }
 
-TEST_F(JournalTest, AnUnfinishedEndIsCutOffAndWritingGoesOn) {
+TEST_F(JournalTest, AnUnfinishedEndIsMovedAsideAndWritingGoesOn) {
   WriteThree();
   const std::string whole = *ReadFile(path_);
-  for (const size_t cut : {1u, 20u, 33u}) {
-    ASSERT_THAT(WriteFile(path_, whole.substr(0, whole.size() - cut), 0600), IsOk());
+  // Within the chain value, within the entry, within the check of the length, within the length.
+  const size_t frame = whole.size() / 3;
+  int tails = 0;
+  for (const size_t cut : {size_t{1}, size_t{20}, size_t{33}, frame - 6, frame - 2}) {
+    const std::string torn = whole.substr(0, whole.size() - cut);
+    ASSERT_THAT(WriteFile(path_, torn, 0600), IsOk());
     {
       auto journal = Open();
       ASSERT_THAT(journal, IsOk());
       EXPECT_EQ(numbers_, (std::vector<uint64_t>{1, 2}));
-      EXPECT_GT((*journal)->torn_bytes(), 0u);
+      EXPECT_EQ((*journal)->torn_bytes(), frame - cut);
       ASSERT_THAT((*journal)->Append(Entry(4)), IsOk());
     }
     ASSERT_THAT(Open(), IsOk());
     EXPECT_EQ(numbers_, (std::vector<uint64_t>{1, 2, 4}));
+    const auto kept = ReadFile(absl::StrCat(path_, ".torn-", ++tails));
+    ASSERT_THAT(kept, IsOk());
+    EXPECT_EQ(*kept, torn.substr(2 * frame));
   }
-  ASSERT_THAT(WriteFile(path_, whole + std::string(100, '\0'), 0600), IsOk());
-  ASSERT_THAT(Open(), IsOk());
-  EXPECT_EQ(numbers_, (std::vector<uint64_t>{1, 2, 3}));
 }
 
 TEST_F(JournalTest, AChangedByteAnywhereStopsTheStart) {
   WriteThree();
   const std::string whole = *ReadFile(path_);
   for (size_t i = 0; i < whole.size(); ++i) {
-    std::string changed = whole;
-    changed[i] ^= 4;
-    ASSERT_THAT(WriteFile(path_, changed, 0600), IsOk());
-    const auto journal = Open();
-    // A length that now points beyond the end looks like an unfinished entry; nothing false is read
-    // all the same.
-    if (journal.ok()) {
-      EXPECT_LT(numbers_.size(), 3u) << i;
-    } else {
-      EXPECT_THAT(journal, Fails(absl::StatusCode::kDataLoss, "JOURNAL_DAMAGED")) << i;
+    for (const int bit : {0, 2, 7}) {
+      std::string changed = whole;
+      changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
+      ASSERT_THAT(WriteFile(path_, changed, 0600), IsOk());
+      EXPECT_THAT(Open(), Fails(absl::StatusCode::kDataLoss, "JOURNAL_DAMAGED")) << i;
+      EXPECT_EQ(*ReadFile(path_), changed) << i;  // what can still be read is left for the repair
     }
+  }
+}
+
+// Zeros in place of the last entries would otherwise pass for a file that only grew.
+TEST_F(JournalTest, ZerosAtTheEndStopTheStart) {
+  WriteThree();
+  const std::string whole = *ReadFile(path_);
+  const size_t frame = whole.size() / 3;
+  for (const std::string& changed :
+       {whole + std::string(100, '\0'), whole.substr(0, frame) + std::string(2 * frame, '\0')}) {
+    ASSERT_THAT(WriteFile(path_, changed, 0600), IsOk());
+    EXPECT_THAT(Open(), Fails(absl::StatusCode::kDataLoss, "JOURNAL_DAMAGED"));
   }
 }
 
