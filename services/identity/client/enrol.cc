@@ -7,8 +7,10 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
 #include "libs/http/http.h"
@@ -187,8 +189,25 @@ absl::Status FetchAuthorities(const std::string& url, const std::string& folder,
   return WriteFile(folder + "/authorities.pem", pki::ToPem(authorities));
 }
 
+// The one authority whose list has this name: "root" is the anchor, the others say it in the common
+// name that the root signed ("ee seal authority"). All lists come over one unprotected wire, so a
+// genuine list of one authority must not pass under the name of another.
+absl::StatusOr<pki::Certificate> AuthorityOf(absl::string_view name,
+                                             const std::vector<pki::Certificate>& anchors,
+                                             const std::vector<pki::Certificate>& authorities) {
+  absl::optional<pki::Certificate> found;
+  const std::string ending = absl::StrCat(" ", name, " authority");
+  for (const pki::Certificate& one : name == "root" ? anchors : authorities) {
+    if (name != "root" && !absl::EndsWith(one.common_name(), ending)) continue;
+    if (found) return WrongAuthority(absl::StrCat("more than one authority for ", name));
+    found = one;
+  }
+  if (!found) return WrongAuthority(absl::StrCat("no authority for ", name));
+  return *std::move(found);
+}
+
 absl::Status FetchList(const std::string& url, const std::string& folder, const std::string& name,
-                       const std::vector<pki::Certificate>& authorities) {
+                       const pki::Certificate& authority) {
   EGOV_ASSIGN_OR_RETURN(const http::Response response,
                         http::Get(absl::StrCat(url, "/crl/", name, ".pem")));
   if (response.status != 200) {
@@ -196,16 +215,15 @@ absl::Status FetchList(const std::string& url, const std::string& folder, const 
                        absl::StrCat("no list of ", name));
   }
   EGOV_ASSIGN_OR_RETURN(const pki::Crl list, pki::Crl::FromPem(response.body));
-  absl::Status signed_by = WrongAuthority("a list of nobody known");
-  for (const pki::Certificate& authority : authorities) {
-    if (list.VerifySignature(authority).ok()) signed_by = absl::OkStatus();
+  if (!list.VerifySignature(authority).ok()) {
+    return WrongAuthority(absl::StrCat("the list of ", name, " is not its authority's"));
   }
-  EGOV_RETURN_IF_ERROR(signed_by);
   const std::string path = absl::StrCat(folder, "/crl/", name, ".pem");
   if (Exists(path)) {
     EGOV_ASSIGN_OR_RETURN(const std::string old_pem, ReadFile(path));
     const auto old = pki::Crl::FromPem(old_pem);
-    if (old.ok() && old->issuer() == list.issuer()) {
+    // What is not this authority's says nothing about which of its lists is the newer.
+    if (old.ok() && old->VerifySignature(authority).ok()) {
       if (old->digest() == list.digest()) return absl::OkStatus();
       // Else whoever sits between could make a revocation undone.
       if (old->number() >= list.number()) return WrongAuthority("an older list than the one here");
@@ -305,16 +323,15 @@ absl::Status Renew(const std::string& url, const std::string& folder, v1::Certif
 }
 
 absl::Status FetchLists(const std::string& url, const std::string& folder) {
-  std::vector<pki::Certificate> authorities;
-  for (const char* file : {"/anchors.pem", "/authorities.pem"}) {
-    EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(folder + file));
-    EGOV_ASSIGN_OR_RETURN(const auto some, pki::Certificate::ChainFromPem(pem));
-    authorities.insert(authorities.end(), some.begin(), some.end());
-  }
+  EGOV_ASSIGN_OR_RETURN(const std::string anchors_pem, ReadFile(folder + "/anchors.pem"));
+  EGOV_ASSIGN_OR_RETURN(const auto anchors, pki::Certificate::ChainFromPem(anchors_pem));
+  EGOV_ASSIGN_OR_RETURN(const std::string authorities_pem, ReadFile(folder + "/authorities.pem"));
+  EGOV_ASSIGN_OR_RETURN(const auto authorities, pki::Certificate::ChainFromPem(authorities_pem));
   EGOV_RETURN_IF_ERROR(MakeFolder(folder + "/crl", 0755));
   absl::Status first;
   for (const char* name : kLists) {
-    first.Update(FetchList(url, folder, name, authorities));
+    const auto authority = AuthorityOf(name, anchors, authorities);
+    first.Update(authority.ok() ? FetchList(url, folder, name, *authority) : authority.status());
   }
   return first;
 }

@@ -43,8 +43,10 @@ absl::Status Enrol(absl::string_view token, const EnrolOptions& options, absl::T
 absl::Status Renew(const std::string& url, const std::string& folder, v1::CertificateKind kind,
                    absl::Time now);
 
-// Gets the revocation lists. One that is not signed by its authority, or older than the one here,
-// is not taken; the first such error is returned after all were tried.
+// Gets the revocation lists. A name has one authority: "root" the anchor of the folder, another the
+// certificate of authorities.pem whose common name ends in " NAME authority". A list that is not
+// signed by just that one, or older than the one here, is not taken; the first such error is
+// returned after all were tried.
 absl::Status FetchLists(const std::string& url, const std::string& folder);
 
 // The certificate in use of that kind.

@@ -1,6 +1,8 @@
 // The party's side against an authority in the same process, so that the test moves the clock of
 // both.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -73,8 +75,10 @@ class ClientTest : public ::testing::Test {
     request.add_kinds(v1::CERTIFICATE_KIND_SEAL);
     return Must(ca_->MakeToken(request, "uid 0"));
   }
-  absl::Status EnrolWith(const std::string& token) {
+  absl::Status EnrolWith(const std::string& token, std::vector<v1::CertificateKind> kinds = {
+                                                       kTransport, v1::CERTIFICATE_KIND_SEAL}) {
     EnrolOptions options;
+    options.kinds = std::move(kinds);
     options.url = url_;
     options.identity = identity_;
     options.folder = party_;
@@ -196,6 +200,43 @@ TEST_F(ClientTest, AListOfAnotherAuthorityIsNotTaken) {
                                            clock_.Now() + absl::Hours(1), {}));
   ASSERT_THAT(WriteFile(home_ + "/published/crl/transport.pem", forged.ToPem()), IsOk());
   EXPECT_THAT(FetchLists(url_, party_), Fails(kUnauthenticated, "WRONG_AUTHORITY"));
+}
+
+// All four lists come over one wire: whoever sits there can give each under the others' names.
+TEST_F(ClientTest, AListUnderTheNameOfAnotherAuthorityIsNotTaken) {
+  ASSERT_THAT(EnrolWith(Token()), IsOk());
+  ca::RevokeRequest revoke;
+  revoke.set_spiffe_id(identity_.ToUri());
+  EXPECT_EQ(Must(ca_->Revoke(revoke, "uid 0")), 2u);
+  ASSERT_THAT(FetchLists(url_, party_), IsOk());
+  const std::string genuine = Must(ReadFile(party_ + "/crl/seal.pem"));
+  const std::string published = home_ + "/published/crl/";
+  for (const char* other : {"transport", "time-stamp", "root"}) {
+    ASSERT_THAT(
+        WriteFile(published + "seal.pem", Must(ReadFile(absl::StrCat(published, other, ".pem")))),
+        IsOk());
+    EXPECT_THAT(FetchLists(url_, party_), Fails(kUnauthenticated, "WRONG_AUTHORITY")) << other;
+    EXPECT_EQ(Must(ReadFile(party_ + "/crl/seal.pem")), genuine) << other;
+  }
+  // Nor at first, when there is none here yet.
+  ASSERT_EQ(unlink((party_ + "/crl/seal.pem").c_str()), 0);
+  EXPECT_THAT(FetchLists(url_, party_), Fails(kUnauthenticated, "WRONG_AUTHORITY"));
+  EXPECT_FALSE(Exists(party_ + "/crl/seal.pem"));
+}
+
+// What an earlier mistake left under the name is not the newer list.
+TEST_F(ClientTest, AListThatDoesNotBelongUnderItsNameIsReplaced) {
+  ASSERT_THAT(EnrolWith(Token()), IsOk());
+  const std::string genuine = Must(ReadFile(party_ + "/crl/seal.pem"));
+  const auto stranger = pki::testing::MakeRoot("ee seal authority", clock_.Now());
+  const auto forged = Must(pki::Crl::Build(stranger.certificate, stranger.key, 99, clock_.Now(),
+                                           clock_.Now() + absl::Hours(1), {}));
+  for (const std::string& wrong :
+       {Must(ReadFile(party_ + "/crl/transport.pem")), forged.ToPem(), std::string("nonsense")}) {
+    ASSERT_THAT(WriteFile(party_ + "/crl/seal.pem", wrong), IsOk());
+    ASSERT_THAT(FetchLists(url_, party_), IsOk());
+    EXPECT_EQ(Must(ReadFile(party_ + "/crl/seal.pem")), genuine);
+  }
 }
 
 TEST_F(ClientTest, TheDirectoryComesFromTheFrontIntoTheCache) {
