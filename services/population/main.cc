@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "libs/base/status.h"
 #include "libs/exchange/register.h"
 #include "services/identity/client/renewer.h"
@@ -28,12 +29,17 @@ absl::StatusOr<PopulationConfig> Configure(const std::string& path) {
   return config;
 }
 
-// Keeps certificate and lists fresh while the result lives. Null when that is somebody else's affair.
+// Keeps certificates and lists fresh while the result lives. Null when that is somebody else's
+// affair. The log's certificate keeps its key, so it may be replaced under a running register,
+// which reads it at its next start.
 std::unique_ptr<identity::Renewer> KeepFresh(const PopulationConfig& config, rpc::Logger& log) {
   if (!config.has_renewal()) return nullptr;
   identity::RenewerOptions options;
   options.url = config.renewal().url();
   options.folder = config.renewal().folder();
+  if (absl::StartsWith(config.register_().log_certificate(), options.folder + "/log/")) {
+    options.kinds.push_back(identity::v1::CERTIFICATE_KIND_LOG);
+  }
   options.told = [&log](const std::string& what, const absl::Status& result) {
     if (!result.ok()) {
       log.Warning("renewal failed", {{"what", what}, {"error", std::string(result.message())}});

@@ -303,7 +303,10 @@ absl::Status Renew(const std::string& url, const std::string& folder, v1::Certif
   EGOV_ASSIGN_OR_RETURN(
       const pki::PrivateKey old_key,
       pki::PrivateKey::LoadFile(absl::StrCat(folder, "/", FolderOf(kind), "/current/key.pem")));
-  EGOV_ASSIGN_OR_RETURN(const pki::PrivateKey key, pki::PrivateKey::Generate());
+  // A log is known by its key, which a running register keeps in memory: only the certificate is
+  // new.
+  EGOV_ASSIGN_OR_RETURN(const pki::PrivateKey key,
+                        kind == v1::CERTIFICATE_KIND_LOG ? old_key : pki::PrivateKey::Generate());
   EGOV_ASSIGN_OR_RETURN(const pki::Csr csr, pki::Csr::Create(key, old.common_name()));
   v1::RenewOrder order;
   order.set_certificate(std::string(pki::AsBytes(old.fingerprint())));

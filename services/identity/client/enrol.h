@@ -39,7 +39,8 @@ struct EnrolOptions {
 // the token's root; those of libs/http.
 absl::Status Enrol(absl::string_view token, const EnrolOptions& options, absl::Time now);
 
-// Replaces one certificate of the folder, with a new key, by the authority of the old one.
+// Replaces one certificate of the folder, with a new key, by the authority of the old one. A log
+// keeps its key, since receipts name it and a running register holds it.
 absl::Status Renew(const std::string& url, const std::string& folder, v1::CertificateKind kind,
                    absl::Time now);
 

@@ -151,6 +151,35 @@ TEST_F(ClientTest, ACertificateIsRenewedInTheLastThirdOfItsLife) {
   EXPECT_GT(next, clock_.Now());
 }
 
+// A running register has its log's key in memory and says it in every receipt.
+TEST_F(ClientTest, ALogCertificateIsRenewedWithTheSameKey) {
+  constexpr auto kLog = v1::CERTIFICATE_KIND_LOG;
+  ca::MakeTokenRequest request;
+  request.set_spiffe_id(identity_.ToUri());
+  request.add_kinds(kLog);
+  ASSERT_THAT(EnrolWith(Must(ca_->MakeToken(request, "uid 0")), {kLog}), IsOk());
+  const auto key = [&] {
+    return Must(pki::PrivateKey::LoadFile(party_ + "/log/current/key.pem")).public_key();
+  };
+  const pki::PublicKey first_key = key();
+  const pki::Certificate first = Must(CurrentCertificate(party_, kLog));
+  RenewerOptions options = Renewing();
+  options.kinds = {kLog};
+  options.lists_every = absl::ZeroDuration();
+  Renewer renewer(options, clock_);
+  clock_.Advance(absl::Hours(24 * 200));
+  renewer.Step();
+  EXPECT_EQ(renewed_, 0);
+  clock_.Advance(absl::Hours(24 * 100));
+  renewer.Step();
+  EXPECT_EQ(renewed_, 1);
+  EXPECT_EQ(failed_, 0);
+  const pki::Certificate second = Must(CurrentCertificate(party_, kLog));
+  EXPECT_GT(second.not_after(), first.not_after());
+  EXPECT_EQ(second.public_key(), first_key);
+  EXPECT_EQ(key(), first_key);
+}
+
 TEST_F(ClientTest, AnAbsentAuthorityIsAskedAgainAfterGrowingPauses) {
   ASSERT_THAT(EnrolWith(Token()), IsOk());
   const pki::Certificate first = Current();
