@@ -37,7 +37,7 @@ class StamperTest : public ::testing::Test {
     }
     options.interval = interval;
     options.retry = absl::Milliseconds(20);
-    options.timeout = absl::Milliseconds(300);
+    options.timeout = timeout_;
     options.clock = &clock_;
     options.on_passed_over = [this](const std::string&, const absl::Status& why) {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -49,7 +49,8 @@ class StamperTest : public ::testing::Test {
   void Append(int count = 1) {
     for (int i = 0; i < count; ++i) log_.Append(base::RandomBytes(16), "record", "");
   }
-  static absl::Time Soon() { return absl::Now() + absl::Seconds(5); }
+  // Long enough for a busy machine; nobody waits so long where all is well.
+  static absl::Time Soon() { return absl::Now() + absl::Seconds(60); }
 
   // A stamp of the newest checkpoint, though the first authority answers with `bad`.
   void ExpectPassedOver(TsaServer::Answer bad, const std::string& reason) {
@@ -68,6 +69,7 @@ class StamperTest : public ::testing::Test {
   House house_;
   base::ManualClock clock_;
   LogOnDisk log_;
+  absl::Duration timeout_ = absl::Seconds(30);
   std::mutex mutex_;
   std::vector<std::string> passed_over_;
 };
@@ -89,9 +91,10 @@ TEST_F(StamperTest, StampsTheOpeningAndThenWhatIsNew) {
   }
   EGOV_ASSERT_OK_AND_ASSIGN(const Stamped next, stamper->StampNow(4, Soon()));
   EXPECT_EQ(next.checkpoint.size, 4);
+  const int requests = authority.requests();
   absl::SleepFor(absl::Milliseconds(60));
-  EXPECT_EQ(authority.requests(), 2) << "what did not change is not stamped again";
-  EGOV_ASSERT_OK_AND_ASSIGN(const auto kept, log_.log().StampedAtLeast(2));
+  EXPECT_EQ(authority.requests(), requests) << "what did not change is not stamped again";
+  EGOV_ASSERT_OK_AND_ASSIGN(const auto kept, log_.log().StampedAtLeast(4));
   ASSERT_TRUE(kept);
   EXPECT_EQ(kept->time_stamp, next.time_stamp);
 }
@@ -124,9 +127,10 @@ TEST_F(StamperTest, AnAuthorityThatIsAbsentIsPassedOver) {
 }
 
 TEST_F(StamperTest, AnAuthorityThatIsSlowIsPassedOver) {
+  timeout_ = absl::Seconds(1);
   ExpectPassedOver(
       [this](const std::string& request) {
-        absl::SleepFor(absl::Milliseconds(700));
+        absl::SleepFor(absl::Milliseconds(1500));
         return Granting()(request);
       },
       "TIMED_OUT");
@@ -208,15 +212,18 @@ TEST_F(StamperTest, AnIdleLogDoesNotWaitForAStamp) {
 
 TEST_F(StamperTest, AskersWaitNoLongerThanTheirDeadline) {
   Append();
-  TsaServer authority([](const std::string&) {
-    absl::SleepFor(absl::Milliseconds(250));
+  std::promise<void> end;
+  const std::shared_future<void> ended = end.get_future().share();
+  TsaServer authority([ended](const std::string&) {
+    ended.wait_for(std::chrono::seconds(30));
     return "late";
   });
   const auto stamper = Start({authority.url()});
   const absl::Time begin = absl::Now();
   EXPECT_THAT(stamper->StampNow(1, begin + absl::Milliseconds(50)),
               Fails(StatusCode::kDeadlineExceeded, "NO_TIME_STAMP"));
-  EXPECT_LT(absl::Now() - begin, absl::Milliseconds(200));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10)) << "it waited for the authority";
+  end.set_value();
   EXPECT_THAT(stamper->StampNow(2, Soon()), Fails(StatusCode::kOutOfRange, "NO_SUCH_RECORD"));
 }
 
@@ -243,7 +250,7 @@ TEST_F(StamperTest, AStampOnDemandTakesAboutOneRoundTrip) {
     best = std::min(best, absl::Now() - begin);
   }
   RecordProperty("best_micros", static_cast<int>(absl::ToInt64Microseconds(best)));
-  EXPECT_LT(best, absl::Milliseconds(100));
+  EXPECT_LT(best, absl::Seconds(1)) << "not the interval, nor anything like it";
 }
 
 }  // namespace

@@ -47,9 +47,24 @@ class TsaServer {
     if (server_ == nullptr) std::abort();
     mg_server_port port{};
     mg_get_server_ports(server_, 1, &port);
-    url_ = absl::StrCat("http://127.0.0.1:", port.port, "/tsa");
+    port_ = port.port;
+    url_ = absl::StrCat("http://127.0.0.1:", port_, "/tsa");
   }
-  ~TsaServer() { mg_stop(server_); }
+  ~TsaServer() {
+    // It looks only every two seconds whether it is to stop, or when somebody knocks.
+    std::atomic<bool> stopped{false};
+    std::thread knocking([&] {
+      while (!stopped) {
+        char why[128];
+        mg_connection* knock = mg_connect_client("127.0.0.1", port_, 0, why, sizeof(why));
+        if (knock != nullptr) mg_close_connection(knock);
+        absl::SleepFor(absl::Milliseconds(10));
+      }
+    });
+    mg_stop(server_);
+    stopped = true;
+    knocking.join();
+  }
 
   const std::string& url() const { return url_; }
   int requests() const { return requests_; }
@@ -70,6 +85,7 @@ class TsaServer {
 
   Answer answer_;
   mg_context* server_ = nullptr;
+  int port_ = 0;
   std::string url_;
   std::atomic<int> requests_{0};
 };
@@ -91,6 +107,12 @@ class LogOnDisk {
   ~LogOnDisk() {
     store_.reset();
     std::filesystem::remove_all(directory_);
+  }
+
+  // Goes on with another key.
+  absl::StatusOr<bool> Reopen(const pki::PrivateKey& key) {
+    key_ = key;
+    return Reopen();
   }
 
   absl::StatusOr<bool> Reopen() {
@@ -133,7 +155,7 @@ class LogOnDisk {
   storage::Store& store() { return *store_; }
 
  private:
-  const pki::PrivateKey key_;
+  pki::PrivateKey key_;
   const base::Clock* const clock_;
   std::string directory_;
   std::unique_ptr<Log> log_;
