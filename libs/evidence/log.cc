@@ -417,4 +417,47 @@ absl::StatusOr<absl::optional<Kept>> Log::FindKept(const pki::Digest& sha256) co
   return kept;
 }
 
+absl::Status Log::KeepOwnCertificates(const std::vector<pki::Certificate>& chain) {
+  if (chain.empty() || chain[0].public_key() != options_.key.public_key()) {
+    return base::Error(absl::StatusCode::kInvalidArgument, "NOT_THE_LOGS_CERTIFICATE",
+                       "the certificate is not that of the log's key");
+  }
+  std::vector<std::string> ders;
+  for (const pki::Certificate& certificate : chain) ders.push_back(certificate.ToDer());
+  const std::string row = rows::EncodeOwn(ders);
+  return store_
+      ->Run([&](storage::Transaction& transaction) -> absl::Status {
+        transaction.set_commit_class(storage::CommitClass::kDisclosure);
+        uint64_t count = 0;
+        std::string newest;
+        EGOV_RETURN_IF_ERROR(transaction.Scan(rows::OwnKey(0), rows::OwnKey(UINT64_MAX),
+                                              [&](absl::string_view, absl::string_view value) {
+                                                ++count;
+                                                newest.assign(value.data(), value.size());
+                                                return true;
+                                              }));
+        // One that comes back after another is written again: the order tells which is in use.
+        if (newest != row) transaction.Put(rows::OwnKey(count), row);
+        return absl::OkStatus();
+      })
+      .status();
+}
+
+absl::StatusOr<std::vector<std::string>> Log::OwnCertificates() const {
+  EGOV_ASSIGN_OR_RETURN(const auto reader, store_->Snapshot());
+  std::vector<std::vector<std::string>> chains;
+  bool good = true;
+  EGOV_RETURN_IF_ERROR(reader->Scan(rows::OwnKey(0), rows::OwnKey(UINT64_MAX),
+                                    [&](absl::string_view, absl::string_view value) {
+                                      good = rows::DecodeOwn(value, &chains.emplace_back());
+                                      return good;
+                                    }));
+  if (!good) return Damaged("a certificate of the log is unreadable");
+  std::vector<std::string> ders;
+  for (auto chain = chains.rbegin(); chain != chains.rend(); ++chain) {
+    ders.insert(ders.end(), chain->begin(), chain->end());
+  }
+  return ders;
+}
+
 }  // namespace egov::evidence

@@ -4,13 +4,14 @@
 // the log sequence a whole group at once: position, record time, leaf, one signed checkpoint (C2SP
 // signed note) and a receipt for each, in the same batch and under the same sync as the effect.
 //
-// Rows (tables 0x0010 to 0x0016, all written here):
+// Rows (tables 0x0010 to 0x0017, all written here):
 //   entries 0x0010   position -> record time, record, sealed header
 //   ids     0x0011   message id -> position
 //   tiles   0x0012   level, index -> 256 hashes;  0x0013   level, index -> the tile's root
 //   head    0x0014   size, newest record time, root, checkpoint
 //   kept    0x0015   SHA-256 -> certificate or revocation list (DER)
 //   stamps  0x0016   size -> checkpoint, time-stamp response, its time
+//   own     0x0017   number -> a certificate of the log's key and its issuers, as they followed
 //
 // Thread safety: all methods may be called from any thread; those of GroupHook are called by the
 // store's committer only. Readers see what is durable. Cost: about 3 us for each entry of a group
@@ -32,6 +33,7 @@
 #include "absl/types/optional.h"
 #include "libs/base/clock.h"
 #include "libs/merkle/tiled_tree.h"
+#include "libs/pki/certificate.h"
 #include "libs/pki/key.h"
 #include "libs/pki/sha256.h"
 #include "libs/storage/store.h"
@@ -141,6 +143,14 @@ class Log final : public storage::GroupHook {
   absl::Status KeepCertificate(storage::Transaction& transaction, absl::string_view der);
   absl::Status KeepRevocationList(storage::Transaction& transaction, absl::string_view der);
   absl::StatusOr<absl::optional<Kept>> FindKept(const pki::Digest& sha256) const;
+
+  // Keeps the certificate of the log's key (first) and its issuers for good, and waits for it;
+  // writes nothing when they are the newest kept. To be called when the log is opened: what an
+  // older key signed can be verified only by its certificate, long after it was replaced.
+  absl::Status KeepOwnCertificates(const std::vector<pki::Certificate>& chain);
+  // All that were ever kept (DER), newest first, each certificate before its issuers; an issuer may
+  // come more than once.
+  absl::StatusOr<std::vector<std::string>> OwnCertificates() const;
 
   // storage::GroupHook.
   absl::Status Admit(const storage::Entry& entry) override;

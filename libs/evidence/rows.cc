@@ -74,6 +74,12 @@ std::string KeptKey(const pki::Digest& sha256) {
   return key;
 }
 
+std::string OwnKey(uint64_t number) {
+  std::string key = Key(kOwn);
+  base::AppendU64(number, &key);
+  return key;
+}
+
 std::string StampKey(uint64_t size) {
   std::string key = Key(kStamps);
   base::AppendU64(size, &key);
@@ -153,6 +159,21 @@ bool DecodeKept(absl::string_view value, Kept* kept) {
   kept->kind = static_cast<Kept::Kind>(fixed[0]);
   kept->der.assign(value.data(), value.size());
   return true;
+}
+
+std::string EncodeOwn(const std::vector<std::string>& chain) {
+  std::string value(1, kFormat);
+  for (const std::string& der : chain) AppendSized(der, &value);
+  return value;
+}
+
+bool DecodeOwn(absl::string_view value, std::vector<std::string>* chain) {
+  absl::string_view nothing;
+  if (!TakeFixed(&value, 0, &nothing)) return false;
+  while (!value.empty()) {
+    if (!TakeSized(&value, &chain->emplace_back())) return false;
+  }
+  return !chain->empty();
 }
 
 }  // namespace egov::evidence::rows

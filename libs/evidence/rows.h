@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "libs/evidence/log.h"
@@ -20,6 +21,7 @@ enum Table : uint16_t {
   kHead = 0x0014,
   kKept = 0x0015,
   kStamps = 0x0016,
+  kOwn = 0x0017,
 };
 
 // These two reuse the key's memory: they are called for each entry.
@@ -31,6 +33,7 @@ std::string TileKey(int level, uint64_t index);
 std::string TileRootKey(int level, uint64_t index);
 std::string HeadKey();
 std::string KeptKey(const pki::Digest& sha256);
+std::string OwnKey(uint64_t number);
 std::string StampKey(uint64_t size);
 std::string StampKeyAfter(uint64_t size);  // the first key after that of `size`
 
@@ -50,6 +53,8 @@ std::string EncodeStamp(const Stamped& stamped);
 bool DecodeStamp(absl::string_view value, Stamped* stamped);
 std::string EncodeKept(Kept::Kind kind, absl::string_view der);
 bool DecodeKept(absl::string_view value, Kept* kept);
+std::string EncodeOwn(const std::vector<std::string>& chain);
+bool DecodeOwn(absl::string_view value, std::vector<std::string>* chain);
 
 }  // namespace egov::evidence::rows
 

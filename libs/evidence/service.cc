@@ -151,7 +151,14 @@ absl::StatusOr<GetCertificatesResponse> EvidenceService::GetCertificates(
       certificate = Issuer(*certificate);
     }
   };
-  if (request.sha256().empty() && !certificates_.empty()) give(certificates_[0]);
+  if (request.sha256().empty()) {
+    if (!certificates_.empty()) give(certificates_[0]);
+    // Those of keys that the log had before: what they signed is still to be proven.
+    EGOV_ASSIGN_OR_RETURN(const std::vector<std::string> own, log_->OwnCertificates());
+    for (const std::string& der : own) {
+      if (given.insert(pki::Sha256Of(der)).second) response.add_certificates(der);
+    }
+  }
   for (const std::string& bytes : request.sha256()) {
     pki::Digest digest;
     if (!pki::DigestFromBytes(bytes, &digest)) {

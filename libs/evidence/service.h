@@ -43,8 +43,9 @@ class EvidenceService {
   absl::StatusOr<evidence::v1::StampResponse> Stamp(const evidence::v1::StampRequest& request,
                                                     const Asker& asker) const;
 
-  // No digest asks for the log's own certificate. What is not known is left out. INVALID_ARGUMENT
-  // TOO_MANY, BAD_DIGEST.
+  // No digest asks for the log's own certificates: the one in use, then all that it had before
+  // (Log::KeepOwnCertificates), newest first, with their issuers. What is not known is left out.
+  // INVALID_ARGUMENT TOO_MANY, BAD_DIGEST.
   absl::StatusOr<evidence::v1::GetCertificatesResponse> GetCertificates(
       const evidence::v1::GetCertificatesRequest& request, const Asker& asker) const;
 

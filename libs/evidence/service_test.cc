@@ -1,6 +1,7 @@
 // The EvidenceService's answers, and the file that is made of them.
 #include "libs/evidence/service.h"
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libs/base/testing/status_matchers.h"
 #include "libs/evidence/export.h"
@@ -109,6 +110,37 @@ TEST_F(ServiceTest, WhatItGivesMakesAFileThatVerifies) {
   EXPECT_EQ(report.before->time, house_.now);
   EXPECT_EQ(report.before->size, 1);
   EXPECT_EQ(report.after.time, house_.now + absl::Seconds(5));
+}
+
+TEST_F(ServiceTest, WhatAnEarlierKeyOfTheLogSignedIsProvableWithItsCertificate) {
+  ASSERT_THAT(disk_.log().KeepOwnCertificates({house_.log.certificate, house_.seal_ca.certificate}),
+              IsOk());
+  ASSERT_THAT(stamper_->StampNow(1, caller_.deadline), IsOk());
+  const KeptWindow window = Exchange();
+  ASSERT_THAT(stamper_->StampNow(2, caller_.deadline), IsOk());
+
+  const auto next = pki::testing::MakeMember(house_.seal_ca, pki::Purpose::kLog,
+                                             proof::testing::kService, house_.now);
+  service_.reset();
+  stamper_.reset();
+  ASSERT_THAT(disk_.Reopen(next.key), IsOk());
+  EXPECT_THAT(disk_.log().KeepOwnCertificates({house_.log.certificate}),
+              Fails(StatusCode::kInvalidArgument, "NOT_THE_LOGS_CERTIFICATE"));
+  for (int opened = 0; opened < 2; ++opened) {
+    ASSERT_THAT(disk_.log().KeepOwnCertificates({next.certificate, house_.seal_ca.certificate}),
+                IsOk());
+  }
+  service_ = std::make_unique<EvidenceService>(&disk_.log(), nullptr,
+                                               std::vector<pki::Certificate>{next.certificate});
+
+  EGOV_ASSERT_OK_AND_ASSIGN(const auto own, service_->GetCertificates({}, caller_));
+  EXPECT_THAT(own.certificates(),
+              ::testing::ElementsAre(next.certificate.ToDer(), house_.seal_ca.certificate.ToDer(),
+                                     house_.log.certificate.ToDer()));
+  EGOV_ASSERT_OK_AND_ASSIGN(const Proofs proofs, AskProofs({window}));
+  EGOV_ASSERT_OK_AND_ASSIGN(const v1::EvidenceFile message,
+                            Assemble({window}, proofs, house_.anchors));
+  EXPECT_THAT(proof::Verify(proof::WriteFile(message), house_.anchors, clock_.Now()), IsOk());
 }
 
 TEST_F(ServiceTest, WithoutSaltsTheFileHasNoContent) {

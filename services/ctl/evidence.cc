@@ -1,4 +1,5 @@
 // egovctl evidence ...: proof of what was asked and answered, offline and along a log.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -57,8 +58,8 @@ absl::Status Export(const Arguments& arguments, Output& output) {
   return absl::OkStatus();
 }
 
-// Certificates that the service knows: those asked for and what stands above them; its log's own
-// when none is asked for.
+// Certificates that the service knows: those asked for and what stands above them; all that its
+// log ever had when none is asked for.
 absl::StatusOr<std::vector<Certificate>> CertificatesOf(const Caller& caller,
                                                         absl::string_view sha256) {
   pb::GetCertificatesRequest request;
@@ -74,8 +75,9 @@ absl::StatusOr<std::vector<Certificate>> CertificatesOf(const Caller& caller,
   return certificates;
 }
 
-// The keys of the service's log, each from a certificate that leads to an anchor and names the
-// service.
+// The keys that the service's log has and had, each from a certificate that leads to an anchor and
+// names the service; older checkpoints name older keys. One that has expired is judged by its last
+// moment: what it signed stands.
 absl::StatusOr<std::vector<pki::PublicKey>> LogKeys(const Caller& caller,
                                                     const pki::ChainVerifier& trust) {
   EGOV_ASSIGN_OR_RETURN(const std::vector<Certificate> certificates, CertificatesOf(caller, ""));
@@ -85,7 +87,8 @@ absl::StatusOr<std::vector<pki::PublicKey>> LogKeys(const Caller& caller,
   for (const Certificate& certificate : certificates) {
     const auto& id = certificate.SpiffeId();
     if (!id.ok() || id->ToUri() != caller.audience) continue;
-    if (!trust.Verify(certificate, others, pki::Purpose::kLog, absl::Now()).ok()) continue;
+    const absl::Time at = std::min(absl::Now(), certificate.not_after());
+    if (!trust.Verify(certificate, others, pki::Purpose::kLog, at).ok()) continue;
     keys.push_back(certificate.public_key());
   }
   if (keys.empty()) {
