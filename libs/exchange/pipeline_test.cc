@@ -152,13 +152,17 @@ TEST(PipelineTest, WhoMeetsOthersWritesAgainAndAgainIsToldToComeBackAndNothingWa
   core.Grant(kLender, "GetCard", "lending", Both());
   const storage::Table<uint64_t, Card> cards(0x0100);
   int written = 0;
-  core.set_between([&] {
+  const auto write = [&] {
     Card card;
+    card.mutable_number()->set_scheme(kScheme);
+    card.mutable_number()->set_value("7");
     card.set_holder(absl::StrCat("Holder ", ++written));
     auto transaction = core.store().Begin();
     ASSERT_THAT(cards.Put(*transaction, 7, card), IsOk());
     ASSERT_THAT(core.store().CommitAndWait(std::move(transaction)), IsOk());
-  });
+  };
+  write();
+  core.set_between(write);
   const uint64_t before = core.log().Newest().size;
   const Reply busy = core.Ask(lender, "GetCard", "lending", Both(), GetOf(7));
   EXPECT_THAT(busy.status, Fails(StatusCode::kUnavailable, "BUSY"));
