@@ -29,42 +29,44 @@ absl::Status Bad(absl::string_view where, absl::string_view text) {
 }
 
 const std::string& Text(const Message& message, const FieldDescriptor* field) {
-  // Only reached when a string is not kept as one (never in C++ 3.21); then empty, and the subject
-  // is passed over.
+  // Only reached when a string is not kept as one (never in C++ 3.21); then empty, so nobody.
   static const std::string* const kNone = new std::string;
   thread_local std::string scratch;
   const std::string& text = message.GetReflection()->GetStringReference(message, field, &scratch);
   return &text == &scratch ? *kNone : text;
 }
 
+// Whether a subject without a value is added. In a question it keeps its place; in an answer it is
+// nobody.
+enum class Empty { kAdd, kSkip };
+
 // Adds the subjects that `message` itself names; whether there was one.
-bool AddSubjects(const Plan& plan, const Message& message, absl::string_view scheme,
+bool AddSubjects(const Plan& plan, const Message& message, absl::string_view scheme, Empty empty,
                  std::vector<Subject>* out) {
   const Reflection* reflection = message.GetReflection();
   const size_t before = out->size();
-  const auto add = [&](const SubjectField& subject, const Message& identifier) {
-    const std::string& value = Text(identifier, subject.value);
-    if (!value.empty()) out->push_back({Text(identifier, subject.scheme), value});
+  const auto add = [&](absl::string_view in, const std::string& value) {
+    if (!value.empty() || empty == Empty::kAdd) out->push_back({in, value});
+  };
+  const auto add_identifier = [&](const SubjectField& subject, const Message& identifier) {
+    add(Text(identifier, subject.scheme), Text(identifier, subject.value));
   };
   for (const SubjectField& subject : plan.subjects) {
     if (subject.value != nullptr) {
       if (subject.field->is_repeated()) {
         for (const Message& one :
              reflection->GetRepeatedPtrField<Message>(message, subject.field)) {
-          add(subject, one);
+          add_identifier(subject, one);
         }
       } else if (reflection->HasField(message, subject.field)) {
-        add(subject, reflection->GetMessage(message, subject.field));
+        add_identifier(subject, reflection->GetMessage(message, subject.field));
       }
     } else if (subject.field->is_repeated()) {
       const auto& values = reflection->GetRepeatedPtrField<std::string>(message, subject.field);
       out->reserve(out->size() + values.size());
-      for (const std::string& value : values) {
-        if (!value.empty()) out->push_back({scheme, value});
-      }
+      for (const std::string& value : values) add(scheme, value);
     } else {
-      const std::string& value = Text(message, subject.field);
-      if (!value.empty()) out->push_back({scheme, value});
+      add(scheme, Text(message, subject.field));
     }
   }
   return out->size() > before;
@@ -72,7 +74,7 @@ bool AddSubjects(const Plan& plan, const Message& message, absl::string_view sch
 
 void Ask(const Plan& plan, const Message& message, absl::string_view scheme,
          std::vector<Subject>* out) {
-  AddSubjects(plan, message, scheme, out);
+  AddSubjects(plan, message, scheme, Empty::kAdd, out);
   const Reflection* reflection = message.GetReflection();
   for (const Step& step : plan.steps) {
     if (step.field->is_repeated()) {
@@ -100,7 +102,7 @@ struct Releasing {
     bool named = false;
     if (!plan.subjects.empty()) {
       static const Items kNone;
-      named = AddSubjects(plan, *message, scheme, subjects);
+      named = AddSubjects(plan, *message, scheme, Empty::kSkip, subjects);
       here = named ? &allowed : &kNone;
     }
     for (const Step& step : plan.steps) {

@@ -81,7 +81,8 @@ class Contract {
   virtual const std::vector<Mark>& question_marks() const = 0;
   virtual const std::vector<Mark>& answer_marks() const = 0;
 
-  // Adds the subjects that a question names, in order. Subjects without a value are passed over.
+  // Adds the subjects that a question names, in order: one for each element of a list, also for an
+  // element without a value, so that a command finds its keys by the place of what was asked.
   virtual void AskedAbout(const google::protobuf::Message& request,
                           std::vector<Subject>* subjects) const = 0;
 

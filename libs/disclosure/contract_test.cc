@@ -215,7 +215,7 @@ TEST(ContractTest, BareStringsAreInTheSchemeOfTheQuestion) {
   request.add_codes("2");
   std::vector<Subject> subjects;
   contract->AskedAbout(request, &subjects);
-  EXPECT_THAT(Values(subjects), ElementsAre("ee:1", "ee:2"));
+  EXPECT_THAT(Values(subjects), ElementsAre("ee:1", "ee:", "ee:2"));
 
   cases::CheckCodesResponse answer;
   answer.mutable_office()->set_street("Pikk");
@@ -224,6 +224,20 @@ TEST(ContractTest, BareStringsAreInTheSchemeOfTheQuestion) {
   EXPECT_THAT(Release(*contract, {"test.person.status"}, &answer, "ee"), ElementsAre("ee:2"));
   EXPECT_EQ(answer.hits(0).since(), "");
   EXPECT_EQ(answer.office().street(), "Pikk");
+}
+
+TEST(ContractTest, AnEmptySubjectKeepsItsPlaceInTheQuestionAndIsNobodyInTheAnswer) {
+  const auto contract = Population("BatchGetPersons");
+  pop::BatchGetPersonsRequest request;
+  for (const char* value : {"", "1", "", "2"}) request.add_identifiers()->set_value(value);
+  std::vector<Subject> subjects;
+  contract->AskedAbout(request, &subjects);
+  EXPECT_THAT(Values(subjects), ElementsAre(":", ":1", ":", ":2"));
+
+  pop::BatchGetPersonsResponse answer;
+  answer.add_persons()->mutable_identifier();
+  answer.add_persons()->mutable_identifier()->set_value("2");
+  EXPECT_THAT(Release(*contract, contract->items(), &answer), ElementsAre(":2"));
 }
 
 TEST(ContractTest, WithoutTheItemOfItsSilenceAnAnswerSaysNothing) {

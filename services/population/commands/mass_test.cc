@@ -253,6 +253,36 @@ TEST_F(MassTest, ACodeIsAnsweredForOnceHoweverOftenItIsAsked) {
   }
 }
 
+TEST_F(MassTest, AnEmptyCodeIsMalformedAndMovesNobodysAnswer) {
+  std::vector<v1::Person> people = Citizens(0, 2);
+  *people[0].mutable_death()->mutable_date() = Date(2019);
+  ASSERT_THAT(register_.Load(people), IsOk());
+  for (const size_t others : {2, 40}) {  // few are looked up in the rows, many in the column
+    std::vector<std::string> asked = {"", CodeNumber(0), CodeNumber(1)};
+    for (size_t n = asked.size(); n <= others; ++n) asked.push_back(CodeNumber(100 + n));
+    EGOV_ASSERT_OK_AND_ASSIGN(const auto told, register_.Verify(asked));
+    ASSERT_EQ(told.malformed_size(), 1);
+    EXPECT_EQ(told.malformed(0).value(), "");
+    EXPECT_EQ(told.malformed(0).reason(), "BAD_LENGTH");
+    ASSERT_EQ(told.deceased_size(), 1);
+    EXPECT_EQ(told.deceased(0).code(), CodeNumber(0));
+    EXPECT_EQ(told.unknown_size(), static_cast<int>(asked.size()) - 3);
+  }
+
+  v1::BatchGetPersonsRequest batch;
+  for (const std::string& code : {std::string(), CodeNumber(0), CodeNumber(1)})
+    *batch.add_identifiers() = Isikukood(code);
+  EGOV_ASSERT_OK_AND_ASSIGN(const auto told,
+                            register_.Run(commands::BatchGetPersons(register_.store()), batch,
+                                          testing::AskedIn(batch, "BatchGetPersons")));
+  ASSERT_EQ(told.malformed_size(), 1);
+  EXPECT_EQ(told.malformed(0).reason(), "BAD_LENGTH");
+  EXPECT_EQ(told.unknown_size(), 0);
+  ASSERT_EQ(told.persons_size(), 2);
+  EXPECT_EQ(told.persons(0).identifier().value(), CodeNumber(0));
+  EXPECT_EQ(told.persons(1).identifier().value(), CodeNumber(1));
+}
+
 TEST_F(MassTest, AnUnknownSchemeIsRefused) {
   EXPECT_THAT(register_.Verify({"1"}, testing::AllItems(), "xx-code"),
               Fails(StatusCode::kInvalidArgument, "UNKNOWN_SCHEME", "scheme"));

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "libs/base/status.h"
+#include "libs/disclosure/contract.h"
 #include "libs/storage/rocksdb/rocksdb_store.h"
 #include "services/population/testing/builders.h"
 
@@ -35,6 +36,23 @@ const std::vector<std::string>& AllItems() {
                                     "population.person.sex",
                                     "population.person.vital_status"};
   return items;
+}
+
+std::vector<egov::identifiers::v1::Identifier> AskedIn(const google::protobuf::Message& question,
+                                                       const std::string& method) {
+  const auto contract =
+      OrDie(disclosure::Contract::Compile(v1::GetPersonRequest::descriptor()
+                                              ->file()
+                                              ->FindServiceByName("PopulationService")
+                                              ->FindMethodByName(method)));
+  std::vector<disclosure::Subject> subjects;
+  contract->AskedAbout(question, &subjects);
+  std::vector<egov::identifiers::v1::Identifier> identifiers;
+  for (const disclosure::Subject& subject : subjects) {
+    identifiers.emplace_back().set_scheme(std::string(subject.scheme));
+    identifiers.back().set_value(std::string(subject.value));
+  }
+  return identifiers;
 }
 
 TestRegister::TestRegister()
@@ -147,12 +165,8 @@ absl::StatusOr<v1::VerifyVitalStatusResponse> TestRegister::Verify(
     const std::string& scheme) {
   v1::VerifyVitalStatusRequest request;
   request.set_scheme(scheme);
-  std::vector<egov::identifiers::v1::Identifier> asked;
-  for (const std::string& code : codes) {
-    request.add_codes(code);
-    asked.push_back(Isikukood(code));
-    asked.back().set_scheme(scheme);
-  }
+  for (const std::string& code : codes) request.add_codes(code);
+  const auto asked = AskedIn(request, "VerifyVitalStatus");
   const v1::VerifyVitalStatusRequest* parts[] = {&request};
   v1::VerifyVitalStatusResponse whole;
   const auto command = commands::VerifyVitalStatus(*store_);

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
 #include "libs/base/clock.h"
 #include "libs/exchange/call.h"
 #include "libs/storage/rocksdb/testing/temporary_directory.h"
@@ -21,6 +22,10 @@ namespace egov::population::testing {
 
 // Every item of the contract, sorted.
 const std::vector<std::string>& AllItems();
+
+// Whom a question names, as the contract of its method says it.
+std::vector<egov::identifiers::v1::Identifier> AskedIn(const google::protobuf::Message& question,
+                                                       const std::string& method);
 
 class TestRegister {
  public:
