@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -93,7 +94,12 @@ std::string MonthKeys::Path(absl::string_view month, absl::string_view ending) c
 
 absl::StatusOr<std::shared_ptr<const pki::AesGcm>> MonthKeys::Load(int32_t month) {
   if (const auto known = keys_.find(month); known != keys_.end()) return known->second;
-  File file(Path(NameOf(month), "key"), O_RDONLY | O_NOFOLLOW);
+  const std::string name = NameOf(month);
+  if (Forgotten(name)) {
+    EGOV_RETURN_IF_ERROR(Destroy(name));
+    return nullptr;
+  }
+  File file(Path(name, "key"), O_RDONLY | O_NOFOLLOW);
   if (!file.ok()) {
     if (errno == ENOENT) return nullptr;
     return Failed("a month's key cannot be opened");
@@ -102,17 +108,20 @@ absl::StatusOr<std::shared_ptr<const pki::AesGcm>> MonthKeys::Load(int32_t month
   if (fstat(file.get(), &about) != 0) return Failed("a month's key cannot be read");
   if ((about.st_mode & 077) != 0) {
     return base::Error(absl::StatusCode::kFailedPrecondition, "KEY_FILE_OPEN_TO_OTHERS",
-                       absl::StrCat("the key of ", NameOf(month), " can be read by others"))
+                       absl::StrCat("the key of ", name, " can be read by others"))
         .Expected("mode 0600");
   }
   char bytes[kKeySize + 1];
   const ssize_t size = read(file.get(), bytes, sizeof(bytes));
   if (size < 0) return Failed("a month's key cannot be read");
+  // Zeros are what a key is overwritten with: no key that Make has drawn.
+  const bool zeros = std::all_of(bytes, bytes + size, [](char byte) { return byte == 0; });
   auto key = pki::AesGcm::Create(pki::Secret(absl::string_view(bytes, size)));
   explicit_bzero(bytes, sizeof(bytes));
-  if (!key.ok()) {
-    return base::Error(absl::StatusCode::kDataLoss, "BAD_KEY_FILE",
-                       absl::StrCat("the key of ", NameOf(month), " has not ", kKeySize, " bytes"));
+  if (!key.ok() || zeros) {
+    return base::Error(
+        absl::StatusCode::kDataLoss, "BAD_KEY_FILE",
+        absl::StrCat("the key of ", name, " has not ", kKeySize, " bytes, or only zeros"));
   }
   return keys_[month] = std::make_shared<const pki::AesGcm>(*std::move(key));
 }
@@ -146,7 +155,7 @@ absl::StatusOr<std::shared_ptr<const pki::AesGcm>> MonthKeys::ForSealing(int32_t
   EGOV_ASSIGN_OR_RETURN(auto key, Load(month));
   if (key != nullptr) return key;
   const std::string name = NameOf(month);
-  if (access(Path(name, "forgotten").c_str(), F_OK) == 0) {
+  if (Forgotten(name)) {
     return base::Error(absl::StatusCode::kFailedPrecondition, "MONTH_FORGOTTEN",
                        absl::StrCat("the key of ", name, " was destroyed"));
   }
@@ -162,26 +171,34 @@ absl::StatusOr<std::shared_ptr<const pki::AesGcm>> MonthKeys::ForReading(int32_t
 absl::Status MonthKeys::Forget(absl::string_view name) {
   EGOV_ASSIGN_OR_RETURN(const int32_t month, ParseMonth(name));
   std::lock_guard<std::mutex> lock(mutex_);
-  const std::string path = Path(name, "key");
-  File key(path, O_WRONLY | O_NOFOLLOW);
-  if (!key.ok()) {
-    if (errno != ENOENT) return Failed("a month's key cannot be opened");
-    if (access(Path(name, "forgotten").c_str(), F_OK) == 0) return absl::OkStatus();
-    return base::Error(absl::StatusCode::kNotFound, "UNKNOWN_MONTH", "the month has no key")
-        .Field("month");
-  }
-  // The note first: between it and the end the month is either readable or forgotten, never given a
-  // second key.
-  {
+  keys_.erase(month);  // whatever comes: the file says from here on whether there is one
+  if (!Forgotten(name)) {
+    if (access(Path(name, "key").c_str(), F_OK) != 0) {
+      if (errno != ENOENT) return Failed("a month's key cannot be looked for");
+      return base::Error(absl::StatusCode::kNotFound, "UNKNOWN_MONTH", "the month has no key")
+          .Field("month");
+    }
+    // The note first: from it on the month is gone, and whoever meets it finishes what is left.
     File note(Path(name, "forgotten"), O_WRONLY | O_CREAT, 0600);
     if (!note.ok() || fsync(note.get()) != 0) return Failed("a month cannot be noted as forgotten");
   }
-  EGOV_RETURN_IF_ERROR(SyncDirectory(directory_));
+  return Destroy(name);
+}
+
+bool MonthKeys::Forgotten(absl::string_view month) const {
+  return access(Path(month, "forgotten").c_str(), F_OK) == 0;
+}
+
+absl::Status MonthKeys::Destroy(absl::string_view month) {
+  const std::string path = Path(month, "key");
+  File key(path, O_WRONLY | O_NOFOLLOW);
+  if (!key.ok())
+    return errno == ENOENT ? absl::OkStatus() : Failed("a month's key cannot be opened");
+  EGOV_RETURN_IF_ERROR(SyncDirectory(directory_));  // the note before the key
   const std::string zeros(kKeySize, '\0');
   if (pwrite(key.get(), zeros.data(), zeros.size(), 0) != static_cast<ssize_t>(zeros.size()) ||
       fsync(key.get()) != 0 || unlink(path.c_str()) != 0)
     return Failed("a month's key cannot be destroyed");
-  keys_.erase(month);
   return SyncDirectory(directory_);
 }
 

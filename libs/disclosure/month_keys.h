@@ -39,7 +39,13 @@ class MonthKeys {
  private:
   explicit MonthKeys(std::string directory) : directory_(std::move(directory)) {}
   std::string Path(absl::string_view month, absl::string_view ending) const;
-  // Null when there is no such file. With mutex_ held.
+  // Whether the month is noted as forgotten. It is gone from then on, whatever is left of its key:
+  // a power cut may have come between the note and the end.
+  bool Forgotten(absl::string_view month) const;
+  // Overwrites and removes the month's key file, if it is there still. With mutex_ held.
+  absl::Status Destroy(absl::string_view month);
+  // Null when there is no such file or the month is forgotten. DATA_LOSS BAD_KEY_FILE: another
+  // size, or all zeros. With mutex_ held.
   absl::StatusOr<std::shared_ptr<const pki::AesGcm>> Load(int32_t month);
   absl::Status Make(absl::string_view month);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
 #include <set>
@@ -248,6 +249,30 @@ TEST_F(UsageTest, AForgottenMonthIsSilentAndItsRowsAndOtherMonthsStay) {
   Reopen();
   EXPECT_THAT(Ids(5), ElementsAre(Id(3), Id(4), Id(2)));
   EXPECT_THAT(Ids(6), ElementsAre(Id(3)));
+}
+
+TEST_F(UsageTest, AMonthWhoseForgettingWasCutShortIsForgotten) {
+  for (const bool zeroed : {false, true}) {
+    const int64_t month = zeroed ? kNovember : kNovember + 30 * kDay;
+    const std::string name = keys_ + (zeroed ? "/2026-11" : "/2026-12");
+    ASSERT_THAT(Note(month, Id(1), Range(1, 500)), IsOk());
+    std::ofstream(name + ".forgotten");
+    if (zeroed) std::ofstream(name + ".key") << std::string(32, '\0');
+    Reopen();
+    EXPECT_THAT(Ids(5), IsEmpty());
+    EXPECT_FALSE(std::filesystem::exists(name + ".key"));
+    EXPECT_THAT(Note(month, Id(2), Range(1, 500)),
+                Fails(absl::StatusCode::kFailedPrecondition, "MONTH_FORGOTTEN"));
+  }
+}
+
+TEST_F(UsageTest, AKeyOfZerosIsNone) {
+  ASSERT_THAT(Note(kNovember, Id(1), Range(1, 500)), IsOk());
+  std::ofstream(keys_ + "/2026-11.key") << std::string(32, '\0');
+  Reopen();
+  EXPECT_THAT(Note(kNovember, Id(2), Range(1, 500)),
+              Fails(absl::StatusCode::kDataLoss, "BAD_KEY_FILE"));
+  EXPECT_THAT(Find(5), Fails(absl::StatusCode::kDataLoss, "BAD_KEY_FILE"));
 }
 
 TEST_F(UsageTest, OnlyMonthsThatHadAKeyCanBeForgotten) {
