@@ -96,11 +96,7 @@ class StoredAccess final : public Access {
   void FollowOfficer(absl::string_view key, absl::optional<absl::string_view> value);
   void FollowVersion(absl::string_view key, absl::optional<absl::string_view> value);
 
-  bool IsOfficer(absl::string_view caller) const {
-    if (caller.empty()) return false;
-    return table_.officers.empty() ? caller == options_.first_officer
-                                   : table_.officers.contains(caller);
-  }
+  bool IsOfficer(absl::string_view caller) const { return table_.officers.contains(caller); }
 
   absl::StatusOr<uint64_t> ReadVersion(storage::Reader& reader) const;
   // Reads the version, so that a change conflicts with the transaction, and locks the table once it
@@ -108,6 +104,9 @@ class StoredAccess final : public Access {
   absl::StatusOr<std::shared_lock<std::shared_mutex>> LockFor(storage::Transaction& transaction);
   // Makes this transaction a change of rights.
   absl::Status Change(storage::Transaction& transaction);
+
+  // Whether the first officer is still to be written. FIRST_OFFICER_CHANGED.
+  absl::StatusOr<bool> FirstOfficerMissing(storage::Reader& reader) const;
 
   absl::Status CheckOfficer(absl::string_view uri) const;
   absl::Status CheckRight(const v1::Right& right) const;
@@ -118,6 +117,7 @@ class StoredAccess final : public Access {
   const storage::Table<std::string, v1::Right> rights_{0x0020};
   const storage::Table<std::string, std::string, storage::BytesCodec> officers_{0x0021};
   const std::string version_key_{"\x00\x22", 2};
+  const std::string first_officer_key_{"\x00\x24", 2};
 
   mutable std::shared_mutex mutex_;
   std::condition_variable_any moved_;
@@ -140,11 +140,33 @@ absl::Status StoredAccess::Init(storage::Store* store) {
   table_.officers.insert(officers.begin(), officers.end());
   EGOV_ASSIGN_OR_RETURN(table_.version, ReadVersion(*reader));
   EGOV_RETURN_IF_ERROR(quota_.Load(*reader, table_));
+  EGOV_ASSIGN_OR_RETURN(const bool first_officer_missing, FirstOfficerMissing(*reader));
   store->AddHook(this);
   store->AddFollower(rights_.All().begin, &rights_follower_);
   store->AddFollower(officers_.All().begin, &officers_follower_);
   store->AddFollower(version_key_, &version_follower_);
-  return absl::OkStatus();
+  reader.reset();
+  if (!first_officer_missing) return absl::OkStatus();
+  return store
+      ->Run([this](storage::Transaction& transaction) -> absl::Status {
+        transaction.Put(first_officer_key_, options_.first_officer);
+        EGOV_RETURN_IF_ERROR(Change(transaction));
+        return officers_.Insert(transaction, options_.first_officer, "");
+      })
+      .status();
+}
+
+absl::StatusOr<bool> StoredAccess::FirstOfficerMissing(storage::Reader& reader) const {
+  if (options_.first_officer.empty()) return false;
+  std::string first;
+  EGOV_ASSIGN_OR_RETURN(const bool found, reader.Get(first_officer_key_, &first));
+  if (!found) return table_.officers.empty();
+  if (first == options_.first_officer) return false;
+  return base::Error(absl::StatusCode::kFailedPrecondition, "FIRST_OFFICER_CHANGED",
+                     "the configuration names another first officer than at the first start; "
+                     "officers are changed by AppointOfficer and DismissOfficer")
+      .Field("register.first_officer")
+      .Expected(first);
 }
 
 void StoredAccess::FollowRight(absl::string_view key, absl::optional<absl::string_view> value) {
@@ -344,8 +366,6 @@ absl::StatusOr<v1::ListRightsResponse> StoredAccess::ListRights(storage::Transac
         return true;
       }));
   EGOV_ASSIGN_OR_RETURN(auto officers, OfficerRows(transaction));
-  if (officers.empty() && !options_.first_officer.empty())
-    officers.push_back(options_.first_officer);
   for (std::string& uri : officers) response.add_officers(std::move(uri));
   return response;
 }
@@ -354,17 +374,12 @@ absl::Status StoredAccess::AppointOfficer(storage::Transaction& transaction,
                                           absl::string_view uri) {
   EGOV_RETURN_IF_ERROR(CheckOfficer(uri));
   EGOV_RETURN_IF_ERROR(Change(transaction));
-  EGOV_ASSIGN_OR_RETURN(const auto officers, OfficerRows(transaction));
-  if (officers.empty() && !options_.first_officer.empty())
-    EGOV_RETURN_IF_ERROR(officers_.Insert(transaction, options_.first_officer, ""));
   return officers_.Insert(transaction, std::string(uri), "");
 }
 
 absl::Status StoredAccess::DismissOfficer(storage::Transaction& transaction,
                                           absl::string_view uri) {
-  EGOV_ASSIGN_OR_RETURN(auto officers, OfficerRows(transaction));
-  if (officers.empty() && !options_.first_officer.empty())
-    officers.push_back(options_.first_officer);
+  EGOV_ASSIGN_OR_RETURN(const auto officers, OfficerRows(transaction));
   if (std::find(officers.begin(), officers.end(), uri) == officers.end()) {
     return base::Error(absl::StatusCode::kNotFound, "UNKNOWN_OFFICER", "there is no such officer")
         .Field("officer");

@@ -10,8 +10,8 @@
 // commit (ABORTED WRITE_CONFLICT) and is run again, so that Authorize refuses it: after
 // RevokeRight's commit was acknowledged nothing commits under the right.
 //
-// Tables 0x0020..0x0023 of the store: rights by id, officers by URI, the version, what is spent of
-// a day by right.
+// Tables 0x0020..0x0024 of the store: rights by id, officers by URI, the version, what is spent of
+// a day by right, who was the first officer.
 //
 // Thread safety: any thread, but Authorize and the other functions with a transaction not from a
 // hook, follower or `done` of the store. Cost of MayKnock, Authorize and Spend together: under 1 us
@@ -43,7 +43,7 @@ struct KnownMethod {
 
 struct AccessOptions {
   std::string instance;       // rights name subsystems of this instance
-  std::string first_officer;  // SPIFFE URI; in force while the store names none; empty: nobody is
+  std::string first_officer;  // SPIFFE URI; an officer from the first opening; empty: nobody is
   absl::TimeZone time_zone;   // days of validity and quotas are civil days here
   // Every method that needs a right, and what is none but needs one all the same:
   // {"egov.evidence.v1.EvidenceService", "audit", {}}.
@@ -74,8 +74,10 @@ struct Asked {
 class Access : public storage::GroupHook {
  public:
   // Reads rights, officers and counters, and registers with the store (as hook and follower, so
-  // before its first commit; outlives the store). INVALID_ARGUMENT BAD_OFFICER for the first
-  // officer.
+  // before its first commit; outlives the store). The first opening with a first officer writes the
+  // officer's row and who was first, durably and without an entry; from then on officers are
+  // changed by commands only, which leave evidence. INVALID_ARGUMENT BAD_OFFICER,
+  // FAILED_PRECONDITION FIRST_OFFICER_CHANGED (field register.first_officer).
   static absl::StatusOr<std::unique_ptr<Access>> Open(storage::Store* store, AccessOptions options);
 
   // Whether the subsystem has any right for the method, or is an officer: what is asked before a
@@ -116,8 +118,7 @@ class Access : public storage::GroupHook {
   // Those granted and not withdrawn, by id, days past and to come included; the officers in force.
   virtual absl::StatusOr<egov::access::v1::ListRightsResponse> ListRights(
       storage::Transaction& transaction, absl::string_view subsystem) = 0;
-  // INVALID_ARGUMENT BAD_OFFICER. With the first appointment the officer of the options becomes a
-  // row, and stays one until dismissed.
+  // INVALID_ARGUMENT BAD_OFFICER.
   virtual absl::Status AppointOfficer(storage::Transaction& transaction, absl::string_view uri) = 0;
   // NOT_FOUND UNKNOWN_OFFICER, FAILED_PRECONDITION LAST_OFFICER.
   virtual absl::Status DismissOfficer(storage::Transaction& transaction, absl::string_view uri) = 0;

@@ -67,7 +67,10 @@ v1::Right BoardRight() {
 // A store with its access, opened again at will.
 class AccessTest : public ::testing::Test {
  protected:
-  void SetUp() override { Open(); }
+  void SetUp() override {
+    Open();
+    ASSERT_THAT(opened_, IsOk());
+  }
   void TearDown() override { Close(); }
 
   void Open(AccessOptions options = Options()) {
@@ -76,7 +79,9 @@ class AccessTest : public ::testing::Test {
     store_options.sync = false;
     store_options.reserve_bytes = store_options.last_reserve_bytes = 0;
     EGOV_ASSERT_OK_AND_ASSIGN(store_, storage::OpenRocksDb(store_options));
-    EGOV_ASSERT_OK_AND_ASSIGN(access_, Access::Open(store_.get(), std::move(options)));
+    auto opened = Access::Open(store_.get(), std::move(options));
+    opened_ = opened.status();
+    if (opened.ok()) access_ = *std::move(opened);
   }
   void Close() {
     store_.reset();
@@ -110,6 +115,7 @@ class AccessTest : public ::testing::Test {
   storage::TemporaryDirectory directory_;
   std::unique_ptr<storage::Store> store_;
   std::unique_ptr<Access> access_;
+  absl::Status opened_;
   const std::vector<std::string> name_{"p.name"};
 };
 
@@ -218,16 +224,52 @@ TEST_F(AccessTest, RightsAndOfficersAreThereAfterARestart) {
   ASSERT_THAT(Grants(BoardRight(), "r1"), IsOk());
   ASSERT_THAT(Do([&](auto& t) { return access_->AppointOfficer(t, kOther); }), IsOk());
   Close();
-  AccessOptions options = Options();
-  options.first_officer = "spiffe://ee/GOV/70000399/officers";
-  Open(options);
+  Open();
+  ASSERT_THAT(opened_, IsOk());
   EXPECT_THAT(Authorize(Question(name_)), IsOk());
   auto transaction = store_->Begin();
   EXPECT_THAT(access_->RequireOfficer(*transaction, kOfficer), IsOk());
   EXPECT_THAT(access_->RequireOfficer(*transaction, kOther), IsOk());
-  // The store names officers now, so the configuration does not.
-  EXPECT_THAT(access_->RequireOfficer(*transaction, options.first_officer),
-              Fails(kDenied, "NOT_AN_OFFICER"));
+}
+
+TEST_F(AccessTest, AnotherConfigurationNamesNoOtherFirstOfficer) {
+  Close();
+  AccessOptions other = Options();
+  other.first_officer = kOther;
+  Open(other);
+  EXPECT_THAT(opened_, Fails(absl::StatusCode::kFailedPrecondition, "FIRST_OFFICER_CHANGED",
+                             "register.first_officer"));
+  Close();
+  Open();
+  ASSERT_THAT(opened_, IsOk());
+  auto transaction = store_->Begin();
+  EXPECT_THAT(access_->RequireOfficer(*transaction, kOfficer), IsOk());
+  EXPECT_THAT(access_->RequireOfficer(*transaction, kOther), Fails(kDenied, "NOT_AN_OFFICER"));
+}
+
+TEST_F(AccessTest, AFirstOfficerWhoWasDismissedStaysDismissedAndIsStillTheFirst) {
+  ASSERT_THAT(Do([&](auto& t) { return access_->AppointOfficer(t, kOther); }), IsOk());
+  ASSERT_THAT(Do([&](auto& t) { return access_->DismissOfficer(t, kOfficer); }), IsOk());
+  Close();
+  AccessOptions other = Options();
+  other.first_officer = kOther;
+  Open(other);
+  EXPECT_THAT(opened_, Fails(absl::StatusCode::kFailedPrecondition, "FIRST_OFFICER_CHANGED",
+                             "register.first_officer"));
+  Close();
+  Open();
+  ASSERT_THAT(opened_, IsOk());
+  auto transaction = store_->Begin();
+  EXPECT_THAT(access_->RequireOfficer(*transaction, kOfficer), Fails(kDenied, "NOT_AN_OFFICER"));
+  EXPECT_THAT(access_->RequireOfficer(*transaction, kOther), IsOk());
+}
+
+TEST_F(AccessTest, TheFirstOfficerIsWrittenOnceAndLeavesNoEntryInTheLog) {
+  EXPECT_EQ(store_->horizon(), 0u);  // so that the log's first record is still to be stated
+  Close();
+  Open();
+  ASSERT_THAT(opened_, IsOk());
+  EXPECT_EQ(store_->Statistics().commits, 0u);
 }
 
 TEST_F(AccessTest, OfficersKnockAnywhereAndHaveNoRights) {
