@@ -19,6 +19,8 @@
 //      one. An item without an enclosing subject would be told about nobody, so nobody could ever
 //      see it in their usage: BAD_CONTRACT, except in answers to officers, which are about rights
 //      and not about people.
+//      In a question a field with `asked_about` names subjects as well; in answers that word says
+//      nothing.
 //   5. A map is marked whole; a map whose values name subjects is BAD_CONTRACT.
 //   6. The shape fits the method: streams for QUERY, LOAD and FEED, with `WindowEnd end = 15` on
 //   both sides; a

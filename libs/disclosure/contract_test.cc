@@ -294,7 +294,20 @@ TEST(PopulationContractTest, TheSubjectsOfAWriteAreFoundInsideItsMessages) {
   request.mutable_person()->add_parents()->mutable_identifier()->set_value("parent");
   std::vector<Subject> subjects;
   contract->AskedAbout(request, &subjects);
-  EXPECT_THAT(Values(subjects), ElementsAre(":1"));
+  EXPECT_THAT(Values(subjects), ElementsAre(":1", ":parent"));
+  EXPECT_THAT(Describe(*contract).asked_subjects,
+              ElementsAre("person.identifier", "person.parents.identifier"));
+}
+
+TEST(PopulationContractTest, AParentIsAskedAboutButToldAsAnItemOfTheChild) {
+  const auto contract = Population("GetPerson");
+  pop::GetPersonResponse answer;
+  answer.mutable_person()->mutable_identifier()->set_value("1");
+  answer.mutable_person()->add_parents()->mutable_identifier()->set_value("parent");
+  answer.mutable_person()->add_parents()->mutable_name()->set_script("Latn");
+  const pop::GetPersonResponse whole = answer;
+  EXPECT_THAT(Release(*contract, {"population.person.parents"}, &answer), ElementsAre(":1"));
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(answer, whole));
 }
 
 TEST(DescribeTest, TellsWhatPeopleNeedToKnowOfAMethod) {

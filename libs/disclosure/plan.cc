@@ -44,6 +44,9 @@ bool IsMessage(const FieldDescriptor* field) {
 }
 
 bool IsSubject(const FieldDescriptor* field) { return OwnMark(field).subject(); }
+bool IsAskedAbout(const FieldDescriptor* field) {
+  return IsSubject(field) || OwnMark(field).asked_about();
+}
 
 // Whether `test` holds for a type that is reachable from `type`, itself included.
 bool AnyType(const Descriptor* type, const std::function<bool(const Descriptor*)>& test,
@@ -61,10 +64,11 @@ bool AnyType(const Descriptor* type, const std::function<bool(const Descriptor*)
   return AnyType(type, test, &seen);
 }
 
-bool NamesSubjects(const Descriptor* type) {
-  return AnyType(type, [](const Descriptor* t) {
+// Whether a field of what is reachable from `type` is one of those that `names` tells.
+bool Names(const Descriptor* type, bool (*names)(const FieldDescriptor*)) {
+  return AnyType(type, [names](const Descriptor* t) {
     for (int i = 0; i < t->field_count(); ++i) {
-      if (IsSubject(t->field(i))) return true;
+      if (names(t->field(i))) return true;
     }
     return false;
   });
@@ -165,7 +169,7 @@ absl::Status Planner::Answer(const Descriptor* type, bool within_subject, bool w
   *out = plan;
   const v1::Disclosure mark = MessageMark(type);
   EGOV_RETURN_IF_ERROR(CheckMark(mark, type->full_name()));
-  if (mark.says_case() == v1::Disclosure::kSubject)
+  if (mark.says_case() == v1::Disclosure::kSubject || mark.asked_about())
     return Bad(type->full_name(), "not every field of a message can name its subject");
   for (int i = 0; i < type->field_count(); ++i) {
     EGOV_RETURN_IF_ERROR(CheckMark(OwnMark(type->field(i)), type->field(i)->full_name()));
@@ -190,7 +194,7 @@ absl::Status Planner::AnswerField(const FieldDescriptor* field, bool within_subj
     mark = MessageMark(field->containing_type());
 
   const Descriptor* inside = IsMessage(field) ? field->message_type() : nullptr;
-  const bool names_subjects = inside != nullptr && NamesSubjects(inside);
+  const bool names_subjects = inside != nullptr && Names(inside, IsSubject);
   if (field->is_map()) {
     if (names_subjects || (HasMarks(inside) && mark.says_case() != v1::Disclosure::kItem))
       return Bad(name,
@@ -233,9 +237,9 @@ absl::Status Planner::Question(const Descriptor* type, const Plan** out) {
   *out = plan;
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
-    if (IsSubject(field)) {
+    if (IsAskedAbout(field)) {
       EGOV_RETURN_IF_ERROR(AddSubject(field, plan));
-    } else if (IsMessage(field) && NamesSubjects(field->message_type())) {
+    } else if (IsMessage(field) && Names(field->message_type(), IsAskedAbout)) {
       if (field->is_map())
         return Bad(field->full_name(), "a map cannot name subjects: use a repeated message");
       Step step;
