@@ -281,13 +281,9 @@ absl::Status CompiledContract::Init(const MethodDescriptor* method) {
   }
   items_ = std::move(names);
 
-  if (!question_->names_subjects) {
-    if (!options_.silence().empty())
-      return Bad(method->full_name(),
-                 "silence is about those asked about, and the question names nobody");
-    if (options_.authority() == v1::AUTHORITY_OWN_DATA)
-      return Bad(method->full_name(), "own data needs a subject in the question");
-  }
+  if (!question_->names_subjects && !options_.silence().empty())
+    return Bad(method->full_name(),
+               "silence is about those asked about, and the question names nobody");
   if (!options_.silence().empty()) {
     silence_ = static_cast<int>(std::lower_bound(items_.begin(), items_.end(), options_.silence()) -
                                 items_.begin());

@@ -24,8 +24,7 @@
 //   5. A map is marked whole; a map whose values name subjects is BAD_CONTRACT.
 //   6. The shape fits the method: streams for QUERY, LOAD and FEED, with `WindowEnd end = 15` on
 //   both sides; a
-//      `request_id` for WRITE and LOAD; subjects in the question where there is silence or
-//      own-data.
+//      `request_id` for WRITE and LOAD; subjects in the question where there is silence.
 //
 // Being in an answer at all is a disclosure: a subject that stands there with nothing else is told
 // to be known to the register. So Release tells every subject that is left, with items or without.

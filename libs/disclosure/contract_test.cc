@@ -88,7 +88,7 @@ TEST(ContractTest, AnItemWithoutSubjectIsFineForOfficersAndIsStillAnItem) {
 TEST(ContractTest, WrongMarkingsAreRefused) {
   for (const char* method :
        {"NumberSubject", "NoScheme", "BadItemName", "SubjectsInMap", "UnaryQuery", "NoWindows",
-        "UnnamedAct", "SilentAboutNobody", "OwnDataOfNobody", "BadRefusal"}) {
+        "UnnamedAct", "SilentAboutNobody", "BadRefusal"}) {
     EXPECT_THAT(Bad(method), Fails(kPrecondition, "BAD_CONTRACT")) << method;
   }
 }

@@ -34,8 +34,6 @@ const char* AuthorityWord(v1::Authority authority) {
   switch (authority) {
     case v1::AUTHORITY_OFFICER:
       return "officer";
-    case v1::AUTHORITY_OWN_DATA:
-      return "own-data";
     default:
       return "right";
   }

@@ -24,7 +24,7 @@ struct DescribedRefusal {
 struct DescribedMethod {
   std::string path;                         // "/egov.population.v1.PopulationService/GetPerson"
   std::string shape;                        // "read", "write", "query", "load", "feed"
-  std::string authority;                    // "right", "officer", "own-data"
+  std::string authority;                    // "right", "officer"
   std::vector<std::string> asked_subjects;  // fields of the question that name whom it is about
   std::vector<std::string> told_subjects;   // fields of the answer that name whom it tells about
   std::vector<DescribedItem> items;         // sorted
