@@ -5,6 +5,9 @@
 // and revocation lists are all needed, the rest is under a signature. A file that was changed in
 // any way is refused, also when its closing digest was computed anew.
 //
+// Not checked: revocation of the certificates of the log, of the time-stamping authorities and of
+// issuers. Their lists are not in the file; the report says so.
+//
 // Thread safety: free functions. Cost: about 1 ms for each window and 2 ms for the rest.
 #ifndef EGOV_LIBS_PROOF_VERIFY_H_
 #define EGOV_LIBS_PROOF_VERIFY_H_
