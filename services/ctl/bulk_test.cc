@@ -84,6 +84,7 @@ class LoadingRegister : public exchange::Client {
   uint64_t people = 0;
   int windows = 0;
   int cut_after = -1;  // windows until the connection breaks
+  absl::Status log;    // what a check of its log says
 
   class Windows : public exchange::Stream {
    public:
@@ -138,7 +139,7 @@ class LoadingRegister : public exchange::Client {
                          google::protobuf::Message*, absl::Duration) override {
     return absl::UnimplementedError("not asked here");
   }
-  absl::Status CheckConsistency() override { return absl::OkStatus(); }
+  absl::Status CheckConsistency() override { return log; }
   absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const exchange::Exchange>, bool,
                                                          absl::Duration) override {
     return absl::UnimplementedError("not asked here");
@@ -191,6 +192,58 @@ TEST_F(LoadTest, NobodyIsTakenInTwiceWithoutTheNoteOfWhereItWas) {
   EGOV_ASSERT_OK_AND_ASSIGN(const LoadSummary summary, LoadPeople(register_, options_));
   EXPECT_EQ(summary.passed, 0u);
   EXPECT_EQ(register_.people, 150000u);
+}
+
+TEST_F(LoadTest, ARewrittenLogEndsTheLoadAndNothingIsNoted) {
+  register_.log = base::Error(absl::StatusCode::kDataLoss, "LOG_REWRITTEN", "the log is another");
+  EXPECT_THAT(LoadPeople(register_, options_), Fails(absl::StatusCode::kDataLoss, "LOG_REWRITTEN"));
+  EXPECT_FALSE(std::ifstream(options_.place).good());
+}
+
+TEST_F(LoadTest, ALogThatCannotBeAskedNowIsOnlyWarnedOf) {
+  register_.log = absl::UnavailableError("gone");
+  std::vector<std::string> warnings;
+  options_.warn = [&](absl::string_view text) { warnings.emplace_back(text); };
+  EXPECT_THAT(LoadPeople(register_, options_), IsOk());
+  EXPECT_EQ(warnings.size(), 3u);
+}
+
+// Answers a question about codes with nobody.
+class AnsweringRegister : public LoadingRegister {
+ public:
+  class Windows : public exchange::Stream {
+   public:
+    absl::Status Send(std::vector<std::string>, bool) override { return absl::OkStatus(); }
+    absl::StatusOr<exchange::Exchange> Receive(exchange::Exchange*) override {
+      if (answered_)
+        return base::Error(absl::StatusCode::kOutOfRange, "END_OF_STREAM", "the end").status();
+      answered_ = true;
+      return exchange::Exchange();
+    }
+    void Cancel() override {}
+
+   private:
+    bool answered_ = false;
+  };
+  absl::StatusOr<std::unique_ptr<exchange::Stream>> Open(const std::string&,
+                                                         const exchange::Purpose&,
+                                                         absl::Duration) override {
+    return std::make_unique<Windows>();
+  }
+};
+
+TEST(VitalStatusTest, ARewrittenLogIsToldAndNothingIsWritten) {
+  AnsweringRegister rewritten;
+  rewritten.log = base::Error(absl::StatusCode::kDataLoss, "LOG_SPLIT", "two trees of one size");
+  VitalStatusOptions options;
+  options.in = absl::StrCat(::testing::TempDir(), "/codes.txt");
+  options.out = absl::StrCat(::testing::TempDir(), "/answer");
+  std::ofstream(options.in) << "49805140247\n";
+  EXPECT_THAT(AskVitalStatus(rewritten, {}, options),
+              Fails(absl::StatusCode::kDataLoss, "LOG_SPLIT"));
+  for (const char* file : {"/deceased.tsv", "/unknown.txt", "/evidence.egov"}) {
+    EXPECT_FALSE(std::ifstream(options.out + file).good()) << file;
+  }
 }
 
 TEST_F(LoadTest, TheNoteOfAnotherFileDoesNotCount) {

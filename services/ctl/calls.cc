@@ -1,5 +1,6 @@
 #include "services/ctl/calls.h"
 
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -84,6 +85,7 @@ absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::s
   }
   caller.audience = service.audience();
   caller.keep = arguments.Get("keep");
+  caller.warn = [](absl::string_view text) { std::cerr << "warning: " << text << std::endl; };
   EGOV_ASSIGN_OR_RETURN(caller.client, exchange::Client::Open(std::move(options)));
 
   caller.purpose.purpose = arguments.Has("purpose") ? arguments.Get("purpose") : identity.purpose();

@@ -15,6 +15,7 @@
 #include "libs/exchange/client.h"
 #include "libs/pki/certificate.h"
 #include "services/ctl/command.h"
+#include "services/ctl/consistency.h"
 #include "services/ctl/dates.h"
 
 namespace egov::ctl {
@@ -31,9 +32,11 @@ struct Caller {
   std::vector<pki::Certificate> authorities;
   std::string audience;  // the service's SPIFFE URI
   std::string keep;      // --keep: file for the exchange; empty: it is not kept
+  Warn warn;             // says what does not stop a command, on stderr
 };
 
-// Opens a client by the options and the context (context.h). `items`: what will be asked for.
+// Opens a client by the options and the context (context.h), after renewing those of the identity's
+// certificates whose last third has begun. `items`: what will be asked for.
 absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::string> items);
 
 // A personal code is given as an argument, in a file, or on stdin ("-"), which no list of processes

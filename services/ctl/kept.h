@@ -25,7 +25,8 @@ struct Kept {
 // INVALID_ARGUMENT BAD_KEPT_FILE.
 absl::StatusOr<Kept> ReadKept(const std::string& path);
 
-// Calls a unary method and, when --keep was given, keeps the exchange, refusals too.
+// Calls a unary method and, when --keep was given, keeps the exchange, refusals too. Then has the
+// register prove its log (CheckLog): what was kept is evidence also where that fails.
 template <typename Response>
 absl::StatusOr<exchange::Answer<Response>> CallAndKeep(const Caller& caller,
                                                        const std::string& method,
@@ -33,12 +34,12 @@ absl::StatusOr<exchange::Answer<Response>> CallAndKeep(const Caller& caller,
   exchange::Exchange refused;
   auto answer =
       caller.client->Call<Response>(method, caller.purpose, request, caller.timeout, &refused);
-  if (!caller.keep.empty()) {
-    const exchange::Exchange& said = answer.ok() ? answer->exchange : refused;
-    // A refusal before the seal was looked at leaves no record, so there is nothing to keep.
-    if (!said.sealed_header.empty())
-      EGOV_RETURN_IF_ERROR(KeepExchange(caller.keep, caller.audience, {said}));
-  }
+  const exchange::Exchange& said = answer.ok() ? answer->exchange : refused;
+  // A refusal before the seal was looked at leaves no record, so there is nothing to keep.
+  if (said.sealed_header.empty()) return answer;
+  if (!caller.keep.empty())
+    EGOV_RETURN_IF_ERROR(KeepExchange(caller.keep, caller.audience, {said}));
+  EGOV_RETURN_IF_ERROR(CheckLog(*caller.client, caller.warn));
   return answer;
 }
 

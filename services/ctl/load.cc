@@ -144,6 +144,7 @@ absl::StatusOr<LoadSummary> LoadPeople(exchange::Client& client, const LoadOptio
       return base::Error(absl::StatusCode::kDataLoss, "WRONG_COUNT",
                          "the register has taken in another number of people than were sent");
     }
+    EGOV_RETURN_IF_ERROR(CheckLog(client, options.warn));
     if (!options.place.empty()) {
       const std::string place = absl::StrCat(base::ToHex(reader.header().id), " ", last, "\n");
       EGOV_RETURN_IF_ERROR(WriteFile(options.place, {place}));

@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "libs/exchange/client.h"
+#include "services/ctl/consistency.h"
 
 namespace egov::ctl {
 
@@ -30,6 +31,7 @@ struct LoadOptions {
   // Empty: none.
   std::string place;
   std::function<void(uint64_t people)> progress;  // may be null
+  Warn warn;                                      // may be null
 };
 
 struct LoadSummary {
@@ -39,7 +41,8 @@ struct LoadSummary {
 };
 
 // Errors: those of the exchange, with metadata "first" and "last" (numbers of people in the file)
-// when a window was refused; those of the stream's file.
+// when a window was refused; those of the stream's file; those of CheckLog, before a window counts
+// as acknowledged.
 absl::StatusOr<LoadSummary> LoadPeople(exchange::Client& client, const LoadOptions& options);
 
 // The request_id of the window that begins with person number `first` of the file `id`: a UUID of

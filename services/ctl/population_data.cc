@@ -82,6 +82,7 @@ absl::Status Load(const Arguments& arguments, Output& output) {
   LoadOptions options;
   options.in = arguments.Get("in");
   options.purpose = caller.purpose;
+  options.warn = caller.warn;
   options.place = arguments.Has("again") ? "" : arguments.Get("in") + ".loaded";
   const absl::Time started = absl::Now();
   EGOV_ASSIGN_OR_RETURN(const population::StreamReader file,

@@ -81,6 +81,7 @@ absl::Status VitalStatus(const Arguments& arguments, Output& output) {
   options.out = arguments.Get("out");
   options.scheme = arguments.Get("scheme");
   options.purpose = caller.purpose;
+  options.warn = caller.warn;
   options.timeout = arguments.Has("timeout") ? caller.timeout : absl::Minutes(10);
   Progress progress(&output, "codes answered", 0);
   options.progress = [&](uint64_t codes) { progress.Add(codes); };
@@ -155,6 +156,7 @@ absl::Status Changes(const Arguments& arguments, Output& output) {
         if (arguments.Has("follow") && ExitCodeOf(window.status()) == kExitUnreachable) break;
         return window.status();
       }
+      EGOV_RETURN_IF_ERROR(CheckLog(*caller.client, caller.warn));
       for (const std::string& bytes : window->response_parts) {
         pb::WatchChangesResponse part;
         if (!part.ParseFromString(bytes)) return absl::DataLossError("the answer does not parse");

@@ -184,6 +184,7 @@ absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
                           .status()
                     : end;
   }
+  EGOV_RETURN_IF_ERROR(CheckLog(client, options.warn));
   const absl::Time exchanged = absl::Now();
   summary.exchange = exchanged - started;
 

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "libs/exchange/client.h"
 #include "libs/pki/certificate.h"
+#include "services/ctl/consistency.h"
 
 namespace egov::ctl {
 
@@ -31,6 +32,7 @@ struct VitalStatusOptions {
   exchange::Purpose purpose;
   absl::Duration timeout = absl::Minutes(10);
   std::function<void(uint64_t codes)> progress;  // told when a window was answered; may be null
+  Warn warn;                                     // may be null
 };
 
 // What was answered, in numbers; the codes themselves are in the files.
@@ -50,8 +52,8 @@ std::vector<std::string> VitalStatusItems();
 //   evidence.egov    proves the whole          checkpoint.txt, checkpoint.tsr   for `openssl ts
 //   -verify`
 // Errors: those of the exchange; INVALID_ARGUMENT BAD_LINE (with the line's number, never its
-// text), NO_CODES; DATA_LOSS when the answer or its evidence does not prove itself: then nothing is
-// written.
+// text), NO_CODES; DATA_LOSS when the answer or its evidence does not prove itself, or
+// the register's log was rewritten (CheckLog): then nothing is written.
 absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
                                                   const std::vector<pki::Certificate>& anchors,
                                                   const VitalStatusOptions& options);
