@@ -1,9 +1,12 @@
 #include "libs/exchange/receipts.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <fstream>
-#include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -37,50 +40,92 @@ std::string OriginOf(const std::string& audience) {
                       "/log/0");
 }
 
+absl::Status Unwritable() {
+  return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE",
+               "cannot write remembered checkpoints");
+}
+
 uint32_t KeyId(const pki::PublicKey& key) { return base::ReadU32(pki::AsBytes(key.digest())); }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CheckpointMemory>> CheckpointMemory::Open(std::string path) {
   std::unique_ptr<CheckpointMemory> memory(new CheckpointMemory(std::move(path)));
-  if (memory->path_.empty()) return memory;
-  std::ifstream in(memory->path_);
-  std::string line;
-  while (std::getline(in, line)) {
-    const std::vector<std::string> words = absl::StrSplit(line, ' ');
-    std::string note;
-    if (words.size() != 2 || !absl::Base64Unescape(words[1], &note)) {
-      return Error(StatusCode::kDataLoss, "BAD_MEMORY",
-                   absl::StrCat("the file of remembered checkpoints is damaged: ", memory->path_))
-          .Expected("the file as this program wrote it; without it a rewritten log goes unnoticed");
-    }
-    memory->notes_[words[0]] = note;
-  }
+  if (!memory->path_.empty()) EGOV_RETURN_IF_ERROR(memory->ReadFile());
   return memory;
 }
 
 std::string CheckpointMemory::Get(const std::string& origin) const {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto it = notes_.find(origin);
-  return it == notes_.end() ? std::string() : it->second;
+  return it == notes_.end() ? std::string() : it->second.note;
 }
 
 absl::Status CheckpointMemory::Put(const std::string& origin, const std::string& note) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  notes_[origin] = note;
-  if (path_.empty()) return absl::OkStatus();
-  const std::string next = absl::StrCat(path_, ".", getpid(), ".new");
-  {
-    std::ofstream out(next, std::ios::trunc);
-    for (const auto& [name, kept] : notes_) out << name << ' ' << absl::Base64Escape(kept) << '\n';
-    if (!out.flush())
-      return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE",
-                   "cannot write remembered checkpoints");
+  if (path_.empty()) return Merge(origin, note);
+  // Beside the file, because the file itself is replaced. Closing it gives it free.
+  const int guard = open(absl::StrCat(path_, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (guard < 0) return Unwritable();
+  int locked = 0;
+  do {
+    locked = flock(guard, LOCK_EX);
+  } while (locked != 0 && errno == EINTR);
+  absl::Status status = locked == 0 ? absl::OkStatus() : Unwritable();
+  if (status.ok()) status = ReadFile();
+  if (status.ok()) status = Merge(origin, note);
+  if (status.ok()) status = WriteFile();
+  close(guard);
+  return status;
+}
+
+absl::Status CheckpointMemory::Merge(const std::string& origin, const std::string& note) {
+  EGOV_ASSIGN_OR_RETURN(const proof::Note parsed, proof::ParseNote(note));
+  Kept& kept = notes_[origin];
+  if (kept.size > parsed.size) return absl::OkStatus();
+  if (kept.size == parsed.size && !kept.note.empty()) {
+    if (kept.root == parsed.root) return absl::OkStatus();
+    return Error(StatusCode::kDataLoss, "LOG_SPLIT",
+                 "the log has shown two different trees of one size");
   }
-  if (rename(next.c_str(), path_.c_str()) != 0) {
-    return Error(StatusCode::kUnavailable, "MEMORY_UNWRITABLE",
-                 "cannot write remembered checkpoints");
+  kept = {parsed.size, parsed.root, note};
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointMemory::ReadFile() {
+  std::ifstream in(path_);
+  std::string line;
+  while (std::getline(in, line)) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ');
+    std::string note;
+    if (words.size() != 2 || !absl::Base64Unescape(words[1], &note) ||
+        !proof::ParseNote(note).ok()) {
+      return Error(StatusCode::kDataLoss, "BAD_MEMORY",
+                   absl::StrCat("the file of remembered checkpoints is damaged: ", path_))
+          .Expected("the file as this program wrote it; without it a rewritten log goes unnoticed");
+    }
+    EGOV_RETURN_IF_ERROR(Merge(words[0], note));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointMemory::WriteFile() const {
+  std::string text;
+  for (const auto& [origin, kept] : notes_) {
+    absl::StrAppend(&text, origin, " ", absl::Base64Escape(kept.note), "\n");
+  }
+  const std::string next = absl::StrCat(path_, ".new");  // only one writes: the lock is held
+  const int file = open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (file < 0) return Unwritable();
+  absl::string_view rest = text;
+  while (!rest.empty()) {
+    const ssize_t written = write(file, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    rest.remove_prefix(static_cast<size_t>(written));
+  }
+  const bool synced = rest.empty() && fsync(file) == 0;
+  if (close(file) != 0 || !synced || rename(next.c_str(), path_.c_str()) != 0) return Unwritable();
   return absl::OkStatus();
 }
 
@@ -216,6 +261,12 @@ absl::Status ReceiptChecker::Verify(const std::string& receipt_bytes, const absl
   return absl::OkStatus();
 }
 
+absl::Status ReceiptChecker::Remember(const std::string& origin, const std::string& note) {
+  const absl::Status status = memory_->Put(origin, note);
+  const auto detail = base::DetailOf(status);
+  return detail && detail->reason == "LOG_SPLIT" ? Poison(status) : status;
+}
+
 absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
   proof::Note newest;
   std::string newest_note;
@@ -226,7 +277,7 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
     newest_note = newest_note_;
   }
   const std::string kept_note = memory_->Get(newest.origin);
-  if (kept_note.empty()) return memory_->Put(newest.origin, newest_note);
+  if (kept_note.empty()) return Remember(newest.origin, newest_note);
   EGOV_ASSIGN_OR_RETURN(const proof::Note kept, proof::ParseNote(kept_note));
   if (kept.size == newest.size) {
     if (kept.root == newest.root) return absl::OkStatus();
@@ -271,7 +322,7 @@ absl::Status ReceiptChecker::CheckConsistency(const Ask& get_consistency) {
     return Poison(Error(StatusCode::kDataLoss, "LOG_REWRITTEN",
                         "the log no longer holds what it held before"));
   }
-  return grew ? memory_->Put(newest.origin, newest_note) : absl::OkStatus();
+  return grew ? Remember(newest.origin, newest_note) : absl::OkStatus();
 }
 
 }  // namespace egov::exchange

@@ -21,20 +21,33 @@
 
 namespace egov::exchange {
 
-// The last checkpoint of each log that was proven to extend the one before. Survives in a file when
-// one is named. Thread safe.
+// The largest checkpoint of each log that was proven to extend the one before. Survives in a file
+// when one is named; several processes may share it, and none makes it forget what another has
+// seen. Thread safe.
 class CheckpointMemory {
  public:
   static absl::StatusOr<std::unique_ptr<CheckpointMemory>> Open(std::string path);
   // The note kept for an origin; empty when there is none.
   std::string Get(const std::string& origin) const;
+  // Keeps the note unless a larger one is kept, here or in the file, and has it synced.
+  // DATA_LOSS LOG_SPLIT when another root of that size is kept, BAD_MEMORY when the file is not as
+  // it was written; UNAVAILABLE MEMORY_UNWRITABLE.
   absl::Status Put(const std::string& origin, const std::string& note);
 
  private:
+  struct Kept {
+    uint64_t size = 0;
+    pki::Digest root = {};
+    std::string note;
+  };
   explicit CheckpointMemory(std::string path) : path_(std::move(path)) {}
+  absl::Status Merge(const std::string& origin, const std::string& note);
+  absl::Status ReadFile();
+  absl::Status WriteFile() const;
+
   const std::string path_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::string> notes_;
+  std::map<std::string, Kept> notes_;  // by origin
 };
 
 // Where in a stream a receipt stands; a unary call is window 0 with nothing before.
@@ -83,6 +96,7 @@ class ReceiptChecker {
  private:
   absl::Status VerifyCheckpoint(const std::string& note, proof::Note* parsed);
   absl::Status Poison(absl::Status why);
+  absl::Status Remember(const std::string& origin, const std::string& note);
 
   const std::string audience_;
   Trust* const trust_;
