@@ -204,8 +204,9 @@ TEST_F(OperationTest, WithoutTimeStampsExchangeGoesOnAndAllDrainsWhenTheyAreBack
       EXPECT_LT(absl::Now() - asking, absl::Seconds(3)) << "a call waited for a time-stamp";
     }
     EXPECT_GT(asked, before) << "the authority is still asked";
-    if (bad != kSlow)
+    if (bad != kSlow) {
       EXPECT_FALSE(board_->Prove({&answer->exchange, 1}, true, absl::Seconds(2)).ok()) << bad;
+    }
   }
   mood = kGood;
   const absl::Time limit = absl::Now() + absl::Seconds(30);
