@@ -52,12 +52,16 @@ class Chooser {
     for (const pki::Certificate& certificate : stamp->chain) {
       if (stamped.time_stamp().find(certificate.ToDer()) == std::string::npos) Add(certificate);
     }
+    // A key may have had several certificates, one after the other: the one that held then. The
+    // verification takes the first in the file that did, which is the first here too.
+    const pki::Certificate* unfit = nullptr;
     for (const pki::Certificate& certificate : all_) {
-      if (proof::NoteKeyId(certificate.public_key()) == note->key_id) {
-        Chain(certificate, pki::Purpose::kLog, stamp->stamp.time);
-        return;
-      }
+      if (proof::NoteKeyId(certificate.public_key()) != note->key_id) continue;
+      if (trust_.Verify(certificate, all_, pki::Purpose::kLog, stamp->stamp.time).ok())
+        return Chain(certificate, pki::Purpose::kLog, stamp->stamp.time);
+      if (unfit == nullptr) unfit = &certificate;
     }
+    if (unfit != nullptr) Add(*unfit);
   }
 
  private:

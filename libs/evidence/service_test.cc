@@ -143,6 +143,30 @@ TEST_F(ServiceTest, WhatAnEarlierKeyOfTheLogSignedIsProvableWithItsCertificate) 
   EXPECT_THAT(proof::Verify(proof::WriteFile(message), house_.anchors, clock_.Now()), IsOk());
 }
 
+TEST_F(ServiceTest, OfARenewedCertificateTheOneThatHeldAtTheStampIsTaken) {
+  ASSERT_THAT(stamper_->StampNow(1, caller_.deadline), IsOk());
+  clock_.Advance(absl::Minutes(10));
+  house_.now = clock_.Now();
+  pki::CertificateProfile profile = pki::testing::Profile(pki::Purpose::kLog, "member", house_.now);
+  profile.spiffe = pki::testing::Must(pki::SpiffeId::FromXRoad(proof::testing::kService));
+  profile.not_before = clock_.Now() - absl::Minutes(5);  // between the two stamps
+  const auto renewed = pki::testing::Must(pki::Issue(
+      profile, house_.log.key.public_key(), house_.seal_ca.certificate, house_.seal_ca.key));
+  ASSERT_THAT(disk_.log().KeepOwnCertificates({house_.log.certificate, house_.seal_ca.certificate}),
+              IsOk());
+  ASSERT_THAT(disk_.log().KeepOwnCertificates({renewed, house_.seal_ca.certificate}), IsOk());
+  service_ = std::make_unique<EvidenceService>(&disk_.log(), stamper_.get(),
+                                               std::vector<pki::Certificate>{renewed});
+  const KeptWindow window = Exchange();
+  ASSERT_THAT(stamper_->StampNow(2, caller_.deadline), IsOk());
+  EGOV_ASSERT_OK_AND_ASSIGN(const Proofs proofs, AskProofs({window}));
+  EGOV_ASSERT_OK_AND_ASSIGN(const v1::EvidenceFile message,
+                            Assemble({window}, proofs, house_.anchors));
+  EXPECT_THAT(message.certificates(), ::testing::Contains(renewed.ToDer()));
+  EXPECT_THAT(message.certificates(), ::testing::Contains(house_.log.certificate.ToDer()));
+  EXPECT_THAT(proof::Verify(proof::WriteFile(message), house_.anchors, clock_.Now()), IsOk());
+}
+
 TEST_F(ServiceTest, WithoutSaltsTheFileHasNoContent) {
   ASSERT_THAT(stamper_->StampNow(1, caller_.deadline), IsOk());
   KeptWindow window = Exchange();

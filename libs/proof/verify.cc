@@ -117,16 +117,20 @@ class Verification {
                              certificates_);
     if (!stamp.ok()) return base::InField("time_stamp", stamp.status());
     Use(stamp->chain);
+    // A key may have had several certificates, one after the other: the first in the file that held
+    // at that moment counts.
+    absl::Status missing =
+        Invalid("UNKNOWN_CERTIFICATE", "the log's certificate is not in the file")
+            .Field("checkpoint");
     for (const pki::Certificate& certificate : certificates_) {
       if (NoteKeyId(certificate.public_key()) != note->key_id) continue;
       const absl::Status signature = VerifyNote(*note, certificate.public_key());
       if (!signature.ok()) return base::InField("checkpoint", signature);
       auto chain = Chain(certificate, pki::Purpose::kLog, stamp->stamp.time);
-      if (!chain.ok()) return base::InField("checkpoint", chain.status());
-      return StampedNote{*std::move(note), certificate, std::move(stamp->stamp)};
+      if (chain.ok()) return StampedNote{*std::move(note), certificate, std::move(stamp->stamp)};
+      missing = base::InField("checkpoint", chain.status());
     }
-    return Invalid("UNKNOWN_CERTIFICATE", "the log's certificate is not in the file")
-        .Field("checkpoint");
+    return missing;
   }
 
   absl::Status CheckLog(absl::Time now) {

@@ -9,17 +9,14 @@ from pathlib import Path
 WORK = None  # a temporary folder for openssl
 
 class Bad(Exception): pass
-
 def need(condition, why):
     if not condition: raise Bad(why)
-
 def sha(*parts): return hashlib.sha256(b"".join(parts)).digest()
 def commit(salt, parts): return sha(salt, *(len(p).to_bytes(4, "big") + p for p in parts))
 
 def fields(data, known, repeated=()):
     """The fields of a message as {number: value or list}; strict: ascending, no defaults, none that is not known."""
     out, at, last = {n: [] for n in repeated}, 0, 0
-
     def varint():
         nonlocal at
         found = re.match(rb"[\x80-\xff]{0,9}[\0-\x7f]", data[at:at + 10])
@@ -107,15 +104,19 @@ def stamped(which, message, certificates, origin, used):
     good, _, why = openssl("ts", "-verify", "-data", put("note", note), "-in", "tsr", "-CAfile", "anchors.pem",
                            "-untrusted", "others.pem", "-attime", str(seconds))
     need(good, f"{which}: time-stamp: {why}")
+    unfit = "the log's certificate is missing"
     for log in certificates:
         if sha(spki(log))[:4] == key_and_signature[:4]:
             need(signed(log, text, key_and_signature[4:]), which + ": the checkpoint is not signed by the log")
-            chain(log, seconds, used)
+            try: chain(log, seconds, used)
+            except Bad as why:  # a key may have had another certificate then
+                unfit = why
+                continue
             need(re.search(r"(^|, )OU = log(,|$)", subject(log)), which + ": the certificate is not a log's")
             need(re.fullmatch(re.escape(subject_uri(log)[len("spiffe://"):]) + r"/log/(0|[1-9][0-9]*)", origin),
                  which + ": the log is another service's")
             return int(m[2]), base64.b64decode(m[3]), seconds, subject_uri(log)
-    raise Bad(which + ": the log's certificate is missing")
+    raise Bad(f"{which}: {unfit}")
 
 def verify(data, anchors):
     first = b"egov evidence 1\n"
