@@ -15,8 +15,27 @@
 #include "libs/pki/sha256.h"
 #include "services/ctl/context.h"
 #include "services/ctl/files.h"
+#include "services/identity/client/enrol.h"
 
 namespace egov::ctl {
+namespace {
+
+// No process of ours keeps a caller's certificates fresh, and the one for connections lives a day.
+// An enrolment service that is away is no reason not to call as long as the certificate holds.
+absl::Status KeepFresh(const ContextConfig& context, const std::string& folder) {
+  if (context.enrolment().empty()) return absl::OkStatus();
+  for (const auto kind :
+       {identity::v1::CERTIFICATE_KIND_TRANSPORT, identity::v1::CERTIFICATE_KIND_SEAL}) {
+    const auto certificate = identity::CurrentCertificate(folder, kind);
+    if (!certificate.ok()) continue;  // opening the client says what is missing
+    const absl::Time now = absl::Now();
+    const auto renewed = identity::RenewIfDue(context.enrolment(), folder, kind, now);
+    if (!renewed.ok() && now > certificate->not_after()) return renewed.status();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::vector<Option> CallOptions(std::vector<Option> more) {
   more.push_back(
@@ -58,6 +77,7 @@ absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::s
         absl::StrCat("ctl.json has no such identity", near.empty() ? "" : "; did you mean ", near));
   }
 
+  EGOV_RETURN_IF_ERROR(KeepFresh(context, identity.folder()));
   Caller caller;
   caller.timeout = absl::Seconds(seconds);
   exchange::ClientOptions options;

@@ -76,8 +76,11 @@ absl::Status Renew(const Arguments& arguments, Output& output) {
   EGOV_ASSIGN_OR_RETURN(const std::string url, EnrolmentUrl(arguments));
   EGOV_ASSIGN_OR_RETURN(const auto kinds, KindsOf(arguments.Get("kinds")));
   const std::string folder = arguments.positional()[0];
-  for (const auto kind : kinds)
-    EGOV_RETURN_IF_ERROR(identity::Renew(url, folder, kind, absl::Now()));
+  for (const auto kind : kinds) {
+    EGOV_RETURN_IF_ERROR(arguments.Has("if-due")
+                             ? identity::RenewIfDue(url, folder, kind, absl::Now()).status()
+                             : identity::Renew(url, folder, kind, absl::Now()));
+  }
   EGOV_RETURN_IF_ERROR(identity::FetchLists(url, folder));
   return PrintFolder(folder, kinds, output);
 }
@@ -112,10 +115,11 @@ Command MemberCommands() {
   {
     Command c{"renew", "Replaces certificates by those before them"};
     c.description =
-        "Running services do this by themselves; who only calls now and then does it before the "
-        "certificate is over.";
+        "Running services do this by themselves, and every call does it in the last third of the "
+        "certificate's life. A certificate that is over needs a new token.";
     c.positionals = {{"DIR", "the folder that `enrol` wrote"}};
     c.options = {{"kinds", "LIST", "which", false, "transport"},
+                 {"if-due", "", "only those whose last third has begun"},
                  {"url", "URL", "the enrolment service; default in ctl.json"}};
     c.examples = {"egovctl member renew pensions"};
     c.run = Renew;

@@ -1,6 +1,8 @@
 #include "services/identity/client/enrol.h"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -233,6 +235,28 @@ absl::Status FetchList(const std::string& url, const std::string& folder, const 
   return SwapLink(name + ".pem", absl::StrCat(folder, "/crl/", list.HashName()));
 }
 
+// Held by one process at a time; the system lets go of it when the process ends.
+class FolderLock {
+ public:
+  static absl::StatusOr<FolderLock> Wait(const std::string& folder) {
+    const std::string path = folder + "/lock";
+    FolderLock lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock.file_ < 0 || flock(lock.file_, LOCK_EX) != 0) {
+      return base::Error(absl::StatusCode::kUnavailable, "FILE_FAILED",
+                         absl::StrCat("cannot lock ", path));
+    }
+    return absl::StatusOr<FolderLock>(std::move(lock));
+  }
+  FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  ~FolderLock() {
+    if (file_ >= 0) close(file_);
+  }
+
+ private:
+  explicit FolderLock(int file) : file_(file) {}
+  int file_;
+};
+
 }  // namespace
 
 absl::string_view FolderOf(v1::CertificateKind kind) {
@@ -323,6 +347,23 @@ absl::Status Renew(const std::string& url, const std::string& folder, v1::Certif
   EGOV_ASSIGN_OR_RETURN(const auto chain, Check(issued.certificates(0), kind, key.public_key(),
                                                 spiffe_id, trust, now));
   return Install(folder, kind, key, chain);
+}
+
+bool InLastThird(const pki::Certificate& certificate, absl::Time now) {
+  const absl::Duration life = certificate.not_after() - certificate.not_before();
+  return now >= certificate.not_after() - life / 3;
+}
+
+absl::StatusOr<bool> RenewIfDue(const std::string& url, const std::string& folder,
+                                v1::CertificateKind kind, absl::Time now) {
+  EGOV_ASSIGN_OR_RETURN(const pki::Certificate seen, CurrentCertificate(folder, kind));
+  if (!InLastThird(seen, now)) return false;
+  EGOV_ASSIGN_OR_RETURN(const FolderLock lock, FolderLock::Wait(folder));
+  // Another may have renewed it while this one waited.
+  EGOV_ASSIGN_OR_RETURN(const pki::Certificate current, CurrentCertificate(folder, kind));
+  if (!InLastThird(current, now)) return false;
+  EGOV_RETURN_IF_ERROR(Renew(url, folder, kind, now));
+  return true;
 }
 
 absl::Status FetchLists(const std::string& url, const std::string& folder) {

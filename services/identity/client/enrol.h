@@ -7,7 +7,7 @@
 //   transport, seal, log or time-stamp. Key and certificate change together, by the link: gRPC's
 //   watcher never sees a mismatched pair.
 //
-// Thread safety: free functions; two for one folder must not run at once.
+// Thread safety: free functions; two for one folder must not run at once, RenewIfDue excepted.
 #ifndef EGOV_SERVICES_IDENTITY_CLIENT_ENROL_H_
 #define EGOV_SERVICES_IDENTITY_CLIENT_ENROL_H_
 
@@ -43,6 +43,14 @@ absl::Status Enrol(absl::string_view token, const EnrolOptions& options, absl::T
 // keeps its key, since receipts name it and a running register holds it.
 absl::Status Renew(const std::string& url, const std::string& folder, v1::CertificateKind kind,
                    absl::Time now);
+
+// Whether the last third of a certificate's life has begun.
+bool InLastThird(const pki::Certificate& certificate, absl::Time now);
+
+// Renew, when the last third of the certificate's life has begun; true when it did. For those who
+// run now and then, several at once perhaps: they wait for one another, and one of them renews.
+absl::StatusOr<bool> RenewIfDue(const std::string& url, const std::string& folder,
+                                v1::CertificateKind kind, absl::Time now);
 
 // Gets the revocation lists. A name has one authority: "root" the anchor of the folder, another the
 // certificate of authorities.pem whose common name ends in " NAME authority". A list that is not

@@ -1,6 +1,8 @@
 // The party's side against an authority in the same process, so that the test moves the clock of
 // both.
+#include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -178,6 +180,26 @@ TEST_F(ClientTest, ALogCertificateIsRenewedWithTheSameKey) {
   EXPECT_GT(second.not_after(), first.not_after());
   EXPECT_EQ(second.public_key(), first_key);
   EXPECT_EQ(key(), first_key);
+}
+
+TEST_F(ClientTest, ManyAtOnceRenewADueCertificateOnce) {
+  ASSERT_THAT(EnrolWith(Token()), IsOk());
+  const pki::Certificate first = Current();
+  clock_.Advance(absl::Hours(15));
+  EXPECT_FALSE(Must(RenewIfDue(url_, party_, kTransport, clock_.Now())));
+  EXPECT_EQ(Current(), first);
+  clock_.Advance(absl::Hours(2));
+  std::atomic<int> renewed{0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back(
+        [&] { renewed += Must(RenewIfDue(url_, party_, kTransport, clock_.Now())) ? 1 : 0; });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(renewed, 1);
+  EXPECT_GT(Current().not_after(), first.not_after());
+  EXPECT_EQ(Must(pki::PrivateKey::LoadFile(party_ + "/transport/current/key.pem")).public_key(),
+            Current().public_key());
 }
 
 TEST_F(ClientTest, AnAbsentAuthorityIsAskedAgainAfterGrowingPauses) {
