@@ -23,7 +23,10 @@ start() {
   shift
   running "$name" && return 0
   setsid "$BIN/$name" "$@" >>"$LOG/$name.log" 2>&1 </dev/null 9>&- &
-  echo $! >"$RUN/$name.pid"
+  local pid=$!
+  echo $pid >"$RUN/$name.pid"
+  # Until it is our binary and not still setsid: else a slow machine takes it for ended.
+  until running "$name" || ! kill -0 $pid 2>/dev/null; do sleep 0.02; done
 }
 
 # await NAME SECONDS COMMAND...: until the command succeeds; says what the process logged last when it does not.
