@@ -114,6 +114,17 @@ class ServiceTest : public ::testing::Test {
         << method;
   }
 
+  // How many entries the usage of a citizen has.
+  int LooksAt(uint64_t citizen) {
+    egov::disclosure::v1::FindUsageRequest request;
+    *request.mutable_person() = Isikukood(CodeNumber(citizen));
+    const auto usage = registrars_->Call<egov::disclosure::v1::FindUsageResponse>(
+        "/egov.disclosure.v1.UsageService/FindUsage", For("own-data", {"disclosure.usage"}),
+        request);
+    EXPECT_THAT(usage, IsOk());
+    return usage.ok() ? usage->message.usages_size() : -1;
+  }
+
   absl::Status Load(uint64_t from, uint64_t to) {
     v1::LoadPeopleRequest window;
     window.set_request_id(base::NewUuid());
@@ -259,16 +270,25 @@ TEST_F(ServiceTest, WhoWasAskedAboutSeesWhoAsked) {
               IsOk());
   Grant(kRegistrars, "egov.disclosure.v1.UsageService", "FindUsage", "own-data",
         {"disclosure.usage"});
-  for (const uint64_t n : {7, 250}) {
-    egov::disclosure::v1::FindUsageRequest request;
-    *request.mutable_person() = Isikukood(CodeNumber(n));
-    const auto usage = registrars_->Call<egov::disclosure::v1::FindUsageResponse>(
-        "/egov.disclosure.v1.UsageService/FindUsage", For("own-data", {"disclosure.usage"}),
-        request);
-    ASSERT_THAT(usage, IsOk());
-    // The living, of whom nothing was said, were disclosed by silence.
-    EXPECT_EQ(usage->message.usages_size(), n == 7 ? 1 : 0);
-  }
+  // The living, of whom nothing was said, were disclosed by silence.
+  EXPECT_EQ(LooksAt(7), 1);
+  EXPECT_EQ(LooksAt(250), 0);
+}
+
+TEST_F(ServiceTest, AParentSeesWhoLearnsFromARefusalWhenTheyWereBorn) {
+  ASSERT_THAT(Load(0, 10), IsOk());
+  Grant(kRegistrars, "egov.disclosure.v1.UsageService", "FindUsage", "own-data",
+        {"disclosure.usage"});
+  v1::RecordBirthRequest birth;
+  birth.set_request_id(base::NewUuid());
+  *birth.mutable_person() = Citizen(20);
+  *birth.mutable_person()->mutable_birth()->mutable_date() = Date(1900);
+  *birth.mutable_person()->add_parents()->mutable_identifier() = Isikukood(CodeNumber(7));
+  EXPECT_THAT(
+      registration_->RecordBirth(For("registration"), birth),
+      Fails(StatusCode::kFailedPrecondition, "PARENT_BORN_LATER", "person.parents[0].identifier"));
+  EXPECT_EQ(LooksAt(7), 1);
+  EXPECT_EQ(LooksAt(8), 0);
 }
 
 }  // namespace
