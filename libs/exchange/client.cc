@@ -65,6 +65,7 @@ class ClientImpl final : public Client {
       changed_.wait(lock, [this] { return in_flight_ == 0; });
     }
     watcher_.join();
+    seals_.Stop();  // its thread may still be on its way out of a call that is answered
     (void)CheckConsistency();
   }
 

@@ -74,8 +74,7 @@ void SealMaker::Stop() {
 void SealMaker::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (true) {
-    // Woken only while this thread is the one that signs, or to end.
-    wake_.wait(lock, [this] { return !waiting_.empty() && signing_ ? true : stopping_; });
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
     // The continuations run before the next batch is taken, so that it has time to fill: a
     // signature is dearer than a short wait.
