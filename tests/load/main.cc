@@ -30,7 +30,7 @@ std::string Bench::Folder(const std::string& name) const {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: load --population FILE [NAME...] [--json FILE] [--quick]\n"
+    "usage: load --population FILE [NAME...] [--json FILE] [--persons N] [--quick]\n"
     "NAME: a row, or several; none: all. --quick: few people, short rounds: shows that it runs, "
     "not how fast.\n";
 
@@ -85,6 +85,10 @@ int Main(const std::vector<std::string>& arguments) {
       bench.population = arguments[++i];
     } else if (argument == "--json" && i + 1 < arguments.size()) {
       json = arguments[++i];
+    } else if (argument == "--persons" && i + 1 < arguments.size() &&
+               absl::SimpleAtoi(arguments[i + 1], &bench.persons) && bench.persons >= 20000) {
+      ++i;
+      bench.codes = std::min(bench.codes, bench.persons / 2);
     } else if (argument == "--quick") {
       bench.persons = 20 * 1000;
       bench.codes = 2000;

@@ -114,7 +114,11 @@ absl::Status WaitReady(Process& process, int ops_port, absl::Duration timeout) {
   const std::string url = absl::StrCat("http://127.0.0.1:", ops_port, "/readyz");
   while (absl::Now() < until) {
     const auto answer = http::Get(url);
-    if (answer.ok() && answer->status == 200) return absl::OkStatus();
+    if (answer.ok() && answer->status == 200) {
+      // The register listens for SIGTERM a moment after it is ready.
+      absl::SleepFor(absl::Milliseconds(50));
+      return absl::OkStatus();
+    }
     if (!process.Runs()) return absl::UnavailableError("the process ended before it was ready");
     absl::SleepFor(absl::Milliseconds(2));
   }
