@@ -13,15 +13,6 @@
 #include "libs/proof/wire.h"
 #include "libs/storage/table.h"
 
-#if defined(__SANITIZE_THREAD__)
-// The distribution's RocksDB and Abseil are not instrumented: their own synchronization (the
-// memtable's list, the count of a shared status) is invisible. Races of our code have no frame in
-// them.
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:librocksdb.so\nrace:libabsl_status.so\ncalled_from_lib:librocksdb.so\n";
-}
-#endif
-
 namespace egov::exchange::testing {
 namespace {
 
