@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/optional.h"
 #include "google/protobuf/arena.h"
 #include "libs/exchange/pipeline.h"
 #include "libs/proof/wire.h"
@@ -20,14 +21,19 @@ struct Pipeline::Attempt {
   proof::OpenedHeader opened;
   std::vector<std::string> items;
   std::shared_ptr<const Signer> signer;
-  absl::Status refusal;  // found before the transaction, and to be recorded
+  absl::Status unadmitted;  // found before the seal was verified: leaves no record
+  absl::Status refusal;     // found before the transaction, and to be recorded
   bool spent = false;
   access::Grant grant;
 
   google::protobuf::Arena arena;
+  bool parsed = false;
+  absl::Status unreadable;  // why the parts do not parse
   std::vector<const google::protobuf::Message*> requests;
   std::vector<disclosure::Subject> asked;
   std::vector<disclosure::SubjectKey> keys;
+  Call call;
+  absl::optional<absl::StatusOr<Method::Prepared>> prepared;  // of a load: its first step
 
   // Of the latest run:
   int runs = 0;

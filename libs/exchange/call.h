@@ -29,7 +29,8 @@ struct Call {
   absl::Span<const std::string> items;  // what was asked for and is allowed, sorted
 
   // The subjects that the question names (`discloses.subject`), in order, and the register's keys
-  // for them as its Subjects resolved them; 0: nobody.
+  // for them as its Subjects resolved them; 0: nobody. A load has no keys: it writes people rather
+  // than asking about them, and looks up for itself whom it needs.
   absl::Span<const disclosure::Subject> asked;
   absl::Span<const disclosure::SubjectKey> keys;
 
@@ -76,10 +77,14 @@ using QueryCommand =
     std::function<absl::Status(storage::Transaction&, const Call&,
                                absl::Span<const Request* const> parts, Emit<Response> emit)>;
 
-// A window of one act, in its parts; everything in one transaction.
+// A window of one act, in its parts, and in two steps. What can be told of the parts alone is done
+// first, perhaps while the window before is still being written; what that returns does the rest,
+// everything in one transaction. `call` and `parts` stay valid for both.
+template <typename Response>
+using LoadStep = std::function<absl::StatusOr<Response>(storage::Transaction&)>;
 template <typename Request, typename Response>
-using LoadCommand = std::function<absl::StatusOr<Response>(storage::Transaction&, const Call&,
-                                                           absl::Span<const Request* const> parts)>;
+using LoadCommand = std::function<absl::StatusOr<LoadStep<Response>>(
+    const Call&, absl::Span<const Request* const> parts)>;
 
 // One step of a feed: tells what comes after *cursor, at most a window of it, and moves *cursor
 // (empty at first; the command takes the start from the request then).

@@ -115,6 +115,46 @@ TEST_F(LendingTest, ARefusedActChangesNothing) {
   EXPECT_THAT(Get(20, For("sale", Both())), Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
 }
 
+TEST_F(LendingTest, AWindowThatIsRefusedTakesThoseBehindItWithIt) {
+  GrantUsual();
+  EGOV_ASSERT_OK_AND_ASSIGN(auto stream,
+                            lender_->Open(kLoadCards, For("lending"), absl::Seconds(20)));
+  // All are on their way before the first is answered: the third is prepared while the second is
+  // refused.
+  const std::vector<std::vector<int>> windows = {{20, 21}, {22, 20}, {23}};
+  std::vector<std::string> ids;
+  for (const std::vector<int>& numbers : windows) {
+    LoadCardsRequest load;
+    ids.push_back(base::NewUuid());
+    load.set_request_id(ids.back());
+    for (const int number : numbers) *load.add_cards() = MakeCard(number);
+    (void)stream->Send({load.SerializeAsString()}, ids.size() == windows.size());
+  }
+  ASSERT_THAT(stream->Receive(), IsOk());
+  EXPECT_THAT(stream->Receive(), Fails(StatusCode::kAlreadyExists, "CARD_TAKEN"));
+  for (const int number : {20, 21})
+    EXPECT_THAT(Get(number, For("sale", Both())), IsOk()) << number;
+  for (const int number : {22, 23})
+    EXPECT_THAT(Get(number, For("sale", Both())), Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
+
+  // What was not taken in is sent again, under the same id, and happens once.
+  EGOV_ASSERT_OK_AND_ASSIGN(stream, lender_->Open(kLoadCards, For("lending"), absl::Seconds(20)));
+  for (const size_t w : {0, 2}) {
+    LoadCardsRequest load;
+    load.set_request_id(ids[w]);
+    for (const int number : windows[w]) *load.add_cards() = MakeCard(number);
+    ASSERT_THAT(stream->Send({load.SerializeAsString()}, w == 2), IsOk());
+  }
+  for (const size_t w : {0, 2}) {
+    const auto answer = stream->Receive();
+    ASSERT_THAT(answer, IsOk());
+    LoadCardsResponse response;
+    ASSERT_TRUE(response.ParseFromString(answer->response_parts[0]));
+    EXPECT_EQ(response.loaded(), windows[w].size());
+  }
+  EXPECT_THAT(Get(23, For("sale", Both())), IsOk());
+}
+
 TEST_F(LendingTest, AQuestionOfManyWindowsIsAnsweredWindowByWindow) {
   GrantUsual();
   LoadCardsRequest load;

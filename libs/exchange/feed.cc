@@ -24,6 +24,7 @@ absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, 
     return admitted;
   }
   attempt->refusal = CheckHeader(*attempt);
+  if (attempt->refusal.ok()) attempt->refusal = CheckPlace(*attempt);
   if (attempt->refusal.ok() && attempt->question.parts.size() != 1) {
     attempt->refusal =
         Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a feed is asked for by one message");

@@ -195,7 +195,12 @@ absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
     return BadHeader("BAD_COMMITMENT", "the header does not commit to this end-user assertion",
                      "end_user", "C(salt, assertion), or nothing without one");
   }
-  const StreamState* stream = question.stream;
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::CheckPlace(const Attempt& attempt) const {
+  const Header& header = attempt.header();
+  const StreamState* const stream = attempt.question.stream;
   if (stream == nullptr) {
     if (header.window() != 0 || !header.last()) {
       return BadHeader("BAD_WINDOW", "a unary call is one window", "window", "window 0, the last");
@@ -240,6 +245,39 @@ absl::Status Pipeline::Resolve(storage::Reader& reader, Attempt& attempt) const 
   attempt.keys.assign(attempt.asked.size(), 0);
   if (attempt.asked.empty() || parts_.subjects == nullptr) return absl::OkStatus();
   return parts_.subjects->Resolve(reader, attempt.asked, &attempt.keys);
+}
+
+void Pipeline::Parse(Attempt& attempt) const {
+  if (attempt.parsed) return;
+  attempt.parsed = true;
+  const BoundMethod& bound = *attempt.question.method;
+  for (const std::string& part : attempt.question.parts) {
+    Message* const request = bound.method.request->New(&attempt.arena);
+    if (!request->ParseFromString(part)) {
+      attempt.unreadable = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
+                                 "a message of the question does not parse")
+                               .Expected(std::string(bound.method.request->GetTypeName()));
+      return;
+    }
+    bound.contract->AskedAbout(*request, &attempt.asked);
+    attempt.requests.push_back(request);
+  }
+  if (attempt.requests.empty()) {
+    // A window may be empty (the last of a question whose length was not known); a command gets one
+    // empty part.
+    attempt.requests.push_back(bound.method.request->New(&attempt.arena));
+  }
+  attempt.call.now = attempt.question.received;
+  attempt.call.ids = parts_.ids;
+  attempt.call.caller = attempt.question.caller;
+  attempt.call.message_id = attempt.header().id();
+  attempt.call.items = attempt.items;
+  attempt.call.asked = attempt.asked;
+}
+
+void Pipeline::PrepareLoad(Attempt& attempt) const {
+  if (attempt.prepared.has_value()) return;
+  attempt.prepared = attempt.question.method->method.prepare(attempt.call, attempt.requests);
 }
 
 absl::StatusOr<bool> Pipeline::AnsweredBefore(storage::Transaction& transaction, Attempt& attempt,
@@ -290,25 +328,8 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
   EGOV_RETURN_IF_ERROR(attempt.refusal);
   EGOV_RETURN_IF_ERROR(Authorize(transaction, attempt));
   const BoundMethod& bound = *attempt.question.method;
-  if (attempt.requests.empty()) {
-    for (const std::string& part : attempt.question.parts) {
-      Message* const request = bound.method.request->New(&attempt.arena);
-      if (!request->ParseFromString(part)) {
-        // Kept: a second run must not find half a question.
-        attempt.refusal = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
-                                "a message of the question does not parse")
-                              .Expected(std::string(bound.method.request->GetTypeName()));
-        return attempt.refusal;
-      }
-      bound.contract->AskedAbout(*request, &attempt.asked);
-      attempt.requests.push_back(request);
-    }
-    if (attempt.requests.empty() && !attempt.is_feed) {
-      // A window may be empty (the last of a question whose length was not known); a command gets
-      // one empty part.
-      attempt.requests.push_back(bound.method.request->New(&attempt.arena));
-    }
-  }
+  Parse(attempt);
+  EGOV_RETURN_IF_ERROR(attempt.unreadable);
   if (attempt.asked.size() > kMaxAsked) {
     attempt.refusal =
         Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "too many are asked about at once")
@@ -330,22 +351,25 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
     EGOV_ASSIGN_OR_RETURN(const bool answered, AnsweredBefore(transaction, attempt, &act));
     if (answered) return absl::OkStatus();
   }
-  EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
-
-  Call call;
-  call.now = attempt.question.received;
-  call.ids = parts_.ids;
-  call.caller = attempt.question.caller;
-  call.message_id = attempt.header().id();
-  call.items = attempt.items;
-  call.asked = attempt.asked;
-  call.keys = attempt.keys;
   std::vector<std::unique_ptr<Message>> messages;
-  EGOV_RETURN_IF_ERROR(
-      bound.method.run(transaction, call, attempt.requests, [&](std::unique_ptr<Message> part) {
-        messages.push_back(std::move(part));
-        return absl::OkStatus();
-      }));
+  const auto emit = [&](std::unique_ptr<Message> part) {
+    messages.push_back(std::move(part));
+    return absl::OkStatus();
+  };
+  if (bound.method.shape == SHAPE_LOAD) {
+    PrepareLoad(attempt);
+    absl::Status done = attempt.prepared->status();
+    if (done.ok()) done = (**attempt.prepared)(transaction, emit);
+    if (!done.ok()) {
+      // Whom a load names is only needed for the note that its refusal leaves.
+      EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
+      return done;
+    }
+  } else {
+    EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
+    attempt.call.keys = attempt.keys;
+    EGOV_RETURN_IF_ERROR(bound.method.run(transaction, attempt.call, attempt.requests, emit));
+  }
   EGOV_RETURN_IF_ERROR(Release(transaction, attempt, std::move(messages)));
   if (is_act) {
     rows::FirstAnswer first;
@@ -416,14 +440,34 @@ absl::Status Pipeline::Note(storage::Transaction& transaction, const Attempt& at
                             attempt.header().id(), subjects);
 }
 
-void Pipeline::Serve(Question question, Done done) {
+std::shared_ptr<Pipeline::Attempt> Pipeline::Open(Question question) const {
   auto attempt = std::make_shared<Attempt>();
   attempt->question = std::move(question);
-  attempt->done = std::move(done);
-  const absl::Status admitted = Admit(*attempt);
-  if (!admitted.ok()) return Finish(*attempt, admitted);
-  attempt->refusal = CheckHeader(*attempt);
-  Run(std::move(attempt));
+  attempt->unadmitted = Admit(*attempt);
+  if (attempt->unadmitted.ok()) attempt->refusal = CheckHeader(*attempt);
+  return attempt;
+}
+
+std::shared_ptr<Pipeline::Attempt> Pipeline::Prepare(Question question) const {
+  std::shared_ptr<Attempt> attempt = Open(std::move(question));
+  if (!attempt->unadmitted.ok() || !attempt->refusal.ok()) return attempt;
+  Parse(*attempt);
+  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok() &&
+      attempt->asked.size() <= kMaxAsked) {
+    PrepareLoad(*attempt);
+  }
+  return attempt;
+}
+
+void Pipeline::Serve(Question question, Done done) {
+  Serve(Open(std::move(question)), std::move(done));
+}
+
+void Pipeline::Serve(std::shared_ptr<Attempt> prepared, Done done) {
+  prepared->done = std::move(done);
+  if (!prepared->unadmitted.ok()) return Finish(*prepared, prepared->unadmitted);
+  if (prepared->refusal.ok()) prepared->refusal = CheckPlace(*prepared);
+  Run(std::move(prepared));
 }
 
 void Pipeline::Run(std::shared_ptr<Attempt> attempt) {

@@ -111,6 +111,13 @@ class Pipeline {
   // Serves one window of a Read, Write, Query or Load.
   void Serve(Question question, Done done);
 
+  // The same in two steps. Prepare does all that stands on the window alone: seal, commitment,
+  // parsing, a load's first step. It decides nothing and shows nothing, so a stream prepares a
+  // window while the one before is being served; the windows of a stream are served one by one.
+  struct Attempt;
+  std::shared_ptr<Attempt> Prepare(Question question) const;
+  void Serve(std::shared_ptr<Attempt> prepared, Done done);
+
   // A feed. Opened by its one question window, then stepped: each Step makes at most one window of
   // answers, with its own check of rights, usage and record. `idle`: nothing to tell now; `ended`:
   // nothing more will come.
@@ -124,11 +131,14 @@ class Pipeline {
   void Step(std::shared_ptr<Feed> feed, std::function<void(FeedReply)> done);
 
  private:
-  struct Attempt;
-
-  // Everything before the transaction. OK: `attempt` is ready to run.
+  std::shared_ptr<Attempt> Open(Question question) const;
+  // Who asks, and their seal. An error leaves no record.
   absl::Status Admit(Attempt& attempt) const;
   absl::Status CheckHeader(Attempt& attempt) const;
+  absl::Status CheckPlace(const Attempt& attempt) const;  // in its stream
+  // Once for an attempt, however often it runs.
+  void Parse(Attempt& attempt) const;
+  void PrepareLoad(Attempt& attempt) const;
   absl::Status Authorize(storage::Transaction& transaction, Attempt& attempt) const;
   absl::Status Handle(storage::Transaction& transaction, Attempt& attempt) const;
   absl::Status Release(storage::Transaction& transaction, Attempt& attempt,

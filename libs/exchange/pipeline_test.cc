@@ -174,6 +174,97 @@ TEST(PipelineTest, WhoMeetsOthersWritesAgainAndAgainIsToldToComeBackAndNothingWa
   EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(7)).status, IsOk());
 }
 
+LoadCardsRequest LoadOf(uint64_t first, int count) {
+  LoadCardsRequest request;
+  request.set_request_id(base::NewUuid());
+  for (int i = 0; i < count; ++i) *request.add_cards() = IssueOf(first + i, "").card();
+  return request;
+}
+
+// The windows of one stream, made by hand.
+class Windows {
+ public:
+  Windows(Core& core, const CoreMember& member) : core_(core), member_(member) {}
+
+  Question Next(const LoadCardsRequest& request, bool last = false) {
+    const std::string bytes = request.SerializeAsString();
+    const std::string salt = base::RandomBytes(proof::kSaltSize);
+    auto header = core_.Header(member_, "LoadCards", "lending", {}, bytes, salt);
+    header.set_window(next_++);
+    header.set_previous(previous_);
+    header.set_last(last);
+    Question question = core_.Seal(member_, "LoadCards", header, bytes, salt);
+    question.stream = &state_;
+    previous_ = std::string(pki::AsBytes(pki::Sha256Of(question.sealed_header)));
+    return question;
+  }
+
+ private:
+  Core& core_;
+  const CoreMember& member_;
+  StreamState state_;
+  uint64_t next_ = 0;
+  std::string previous_;
+};
+
+TEST(PipelineTest, WindowsPreparedWhileTheOneBeforeIsServedAreTakenInInOrder) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "LoadCards", "lending");
+  core.Grant(kLender, "GetCard", "lending", Both());
+  constexpr int kWindows = 8;
+  constexpr int kCards = 300;
+  Windows windows(core, lender);
+  auto ready = core.Prepare(windows.Next(LoadOf(1, kCards)));
+  for (int w = 0; w < kWindows; ++w) {
+    Question next = windows.Next(LoadOf(1 + (w + 1) * kCards, kCards), w + 2 == kWindows);
+    std::shared_ptr<Pipeline::Attempt> prepared;
+    std::thread ahead([&] { prepared = core.Prepare(std::move(next)); });
+    const uint64_t before = core.log().Newest().size;
+    const Reply reply = core.Serve(std::move(ready));
+    ASSERT_THAT(reply.status, IsOk()) << w;
+    EXPECT_EQ(core.log().Newest().size, before + 1) << "only what is served is recorded";
+    ahead.join();
+    ready = std::move(prepared);
+  }
+  EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(kWindows * kCards)).status,
+              IsOk());
+  EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(kWindows * kCards + 1)).status,
+              Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
+  EXPECT_THAT(core.Serve(std::move(ready)).status,
+              Fails(StatusCode::kInvalidArgument, "BAD_WINDOW"))
+      << "after the last one";
+}
+
+TEST(PipelineTest, TheRightIsAskedForWhenAPreparedWindowIsServed) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  const std::string right = core.Grant(kLender, "LoadCards", "lending");
+  core.Grant(kLender, "GetCard", "lending", Both());
+  Windows windows(core, lender);
+  const LoadCardsRequest load = LoadOf(1, 1);
+  auto prepared = core.Prepare(windows.Next(load, true));
+  ASSERT_THAT(core.Revoke(right), IsOk());
+  const Reply refused = core.Serve(std::move(prepared));
+  EXPECT_THAT(refused.status, Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
+  EXPECT_FALSE(refused.receipt.empty());
+  EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(1)).status,
+              Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
+}
+
+TEST(PipelineTest, AWindowSentAgainIsAnsweredAsAtFirst) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "LoadCards", "lending");
+  const LoadCardsRequest load = LoadOf(1, 2);
+  Windows once(core, lender), twice(core, lender);
+  const Reply first = core.Serve(core.Prepare(once.Next(load, true)));
+  ASSERT_THAT(first.status, IsOk());
+  const Reply again = core.Serve(core.Prepare(twice.Next(load, true)));
+  ASSERT_THAT(again.status, IsOk());
+  EXPECT_EQ(again.parts, first.parts);
+}
+
 TEST(PipelineTest, OneHeaderSentByManyAtOnceIsAnsweredOnce) {
   Core core;
   const CoreMember& lender = core.Member(kLender);

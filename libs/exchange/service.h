@@ -38,6 +38,9 @@ struct Method {
   // Serves one window. Read, Write and Load emit exactly one part on success.
   std::function<absl::Status(storage::Transaction&, const Call&, absl::Span<const Part>, EmitPart)>
       run;
+  // Of a load instead of `run`: its first step, and what that returns.
+  using Prepared = std::function<absl::Status(storage::Transaction&, EmitPart)>;
+  std::function<absl::StatusOr<Prepared>(const Call&, absl::Span<const Part>)> prepare;
   // Serves one step of a feed.
   std::function<absl::StatusOr<FeedStep>(storage::Reader&, const Call&, Part, std::string*,
                                          EmitPart)>
@@ -71,12 +74,17 @@ class Service {
   template <typename Request, typename Response>
   Service& Load(absl::string_view method, LoadCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(egov::exchange::v1::SHAPE_LOAD);
-    bound.run = [command = std::move(command)](storage::Transaction& transaction, const Call& call,
-                                               absl::Span<const Method::Part> parts,
-                                               Method::EmitPart emit) -> absl::Status {
-      absl::StatusOr<Response> response = command(transaction, call, Typed<Request>(parts));
-      if (!response.ok()) return response.status();
-      return emit(std::make_unique<Response>(*std::move(response)));
+    bound.prepare = [command = std::move(command)](const Call& call,
+                                                   absl::Span<const Method::Part> parts)
+        -> absl::StatusOr<Method::Prepared> {
+      absl::StatusOr<LoadStep<Response>> step = command(call, Typed<Request>(parts));
+      if (!step.ok()) return step.status();
+      return Method::Prepared([step = *std::move(step)](storage::Transaction& transaction,
+                                                        Method::EmitPart emit) -> absl::Status {
+        absl::StatusOr<Response> response = step(transaction);
+        if (!response.ok()) return response.status();
+        return emit(std::make_unique<Response>(*std::move(response)));
+      });
     };
     return Bind(method, std::move(bound));
   }

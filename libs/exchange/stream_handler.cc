@@ -40,7 +40,7 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
       input_closed_ = true;
       if (!parts_in_.empty() || is_feed_) {
         // Cut in the middle of a window, or a feed's reader who has gone.
-        if (!working_ && !is_feed_) return End(Cut());
+        if (!preparing_ && !working_ && !is_feed_) return End(Cut());
         if (is_feed_ && cancelled_) return End(absl::CancelledError("the reader has gone"));
       }
       return MaybeEnd();
@@ -150,44 +150,60 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
           Error(StatusCode::kInvalidArgument, "BAD_WINDOW", "a caller ends a window by its header")
               .Field("end"));
     }
-    auto question = std::make_unique<Question>();
-    question->method = method_;
-    question->sealed_header = std::move(*end.mutable_header());
-    question->salt = std::move(*end.mutable_salt());
-    question->end_user = std::move(*end.mutable_end_user());
-    question->certificate = certificate_;
-    question->parts = std::move(parts_in_);
-    question->stream = &state_;
+    Question question;
+    question.method = method_;
+    question.sealed_header = std::move(*end.mutable_header());
+    question.salt = std::move(*end.mutable_salt());
+    question.end_user = std::move(*end.mutable_end_user());
+    question.certificate = certificate_;
+    question.parts = std::move(parts_in_);
+    question.stream = &state_;
+    question.caller = caller_;
+    question.tls_certificate = tls_certificate_;
+    question.received = parts_.clock->Now();
+    const auto deadline = context_->deadline();
+    if (deadline != std::chrono::system_clock::time_point::max())
+      question.deadline = absl::FromChrono(deadline);
     parts_in_.clear();
     next_bytes_ = static_cast<int64_t>(window_bytes_);
     window_bytes_ = 0;
-    next_ = std::move(question);
     // Then nothing is read until this window is being worked on: that is what bounds a stream's
     // memory.
-    if (!working_) Work();
+    if (is_feed_) return Open(std::move(question));
+    Prepare(std::move(question));
   }
 
-  // Begins the window that has arrived.
+  // Makes the window that has arrived ready, while the one before may still be worked on.
+  void Prepare(Question question) {
+    preparing_ = true;
+    const auto self = shared_from_this();
+    const absl::Status queued =
+        parts_.workers->Run([self, question = std::move(question)]() mutable {
+          auto prepared = self->parts_.pipeline->Prepare(std::move(question));
+          const std::lock_guard<std::mutex> lock(self->mutex_);
+          self->preparing_ = false;
+          if (self->finished_) return;
+          self->next_ = std::move(prepared);
+          if (!self->working_) self->Work();
+        });
+    if (!queued.ok()) End(queued);
+  }
+
+  // Begins the window that is ready.
   void Work() {
     const absl::Status known = Identify();  // its certificate may have been revoked since
     if (!known.ok()) return End(known);
     working_ = true;
     working_bytes_ = next_bytes_;
-    std::shared_ptr<Question> question(std::move(next_));
-    question->caller = caller_;
-    question->tls_certificate = tls_certificate_;
-    question->received = parts_.clock->Now();
-    const auto deadline = context_->deadline();
-    if (deadline != std::chrono::system_clock::time_point::max())
-      question->deadline = absl::FromChrono(deadline);
     const auto self = shared_from_this();
-    const absl::Status queued = parts_.workers->Run([self, question] {
-      if (self->is_feed_) return self->OpenFeed(std::move(*question));
-      self->parts_.pipeline->Serve(std::move(*question),
-                                   [self](Reply reply) { self->Tell(std::move(reply)); });
-    });
+    const absl::Status queued =
+        parts_.workers->Run([self, prepared = std::move(next_)]() mutable {
+          self->parts_.pipeline->Serve(std::move(prepared),
+                                       [self](Reply reply) { self->Tell(std::move(reply)); });
+        });
+    next_ = nullptr;
     if (!queued.ok()) return End(queued);
-    if (!is_feed_) ReadNext();
+    ReadNext();
   }
 
   // The window's answer.
@@ -231,11 +247,11 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     working_ = false;
     if (state_.last_seen) return End(absl::OkStatus());
     if (next_ != nullptr) return Work();
-    MaybeEnd();
+    if (!preparing_) MaybeEnd();
   }
 
   void MaybeEnd() {
-    if (!input_closed_ || working_ || writing_ || is_feed_) return;
+    if (!input_closed_ || preparing_ || working_ || writing_ || is_feed_) return;
     // Without a last window the question was cut, and whoever counts on it must know.
     if (state_.next_window > 0 && !state_.last_seen) return End(Cut());
     if (!parts_in_.empty() || state_.next_window == 0) return End(Cut());
@@ -243,6 +259,15 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   }
 
   // --- feeds
+
+  void Open(Question question) {
+    working_ = true;
+    working_bytes_ = next_bytes_;
+    const auto self = shared_from_this();
+    const absl::Status queued = parts_.workers->Run(
+        [self, question = std::move(question)]() mutable { self->OpenFeed(std::move(question)); });
+    if (!queued.ok()) End(queued);
+  }
 
   void OpenFeed(Question question) {
     Reply refusal;
@@ -334,7 +359,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   bool input_closed_ = false;
   std::vector<std::string> parts_in_;  // of the window that arrives
   size_t window_bytes_ = 0;
-  std::unique_ptr<Question> next_;  // a window that has arrived whole
+  bool preparing_ = false;  // a window that has arrived whole is being made ready
+  std::shared_ptr<Pipeline::Attempt> next_;  // one that is ready
   int64_t next_bytes_ = 0;
 
   bool working_ = false;  // a window is with the pipeline, or its answer is being written

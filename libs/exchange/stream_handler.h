@@ -13,8 +13,8 @@
 
 namespace egov::exchange {
 
-// The handler of a Query, Load or Feed. It holds one window that is being answered and one that is
-// arriving.
+// The handler of a Query, Load or Feed. It holds one window that is being answered and one that
+// arrives and is made ready meanwhile.
 grpc::internal::MethodHandler* StreamHandler(const BoundMethod* method, const HandlerParts& parts);
 
 // Shared with the unary handlers.

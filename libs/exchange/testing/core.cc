@@ -181,6 +181,16 @@ Reply Core::Serve(Question question) {
   return promise.get_future().get();
 }
 
+std::shared_ptr<Pipeline::Attempt> Core::Prepare(Question question) {
+  return pipeline_->Prepare(std::move(question));
+}
+
+Reply Core::Serve(std::shared_ptr<Pipeline::Attempt> prepared) {
+  std::promise<Reply> promise;
+  pipeline_->Serve(std::move(prepared), [&](Reply reply) { promise.set_value(std::move(reply)); });
+  return promise.get_future().get();
+}
+
 Reply Core::Ask(const CoreMember& member, const std::string& method, const std::string& purpose,
                 const std::vector<std::string>& items, const google::protobuf::Message& request) {
   const std::string bytes = request.SerializeAsString();

@@ -51,6 +51,9 @@ class Core {
 
   // Serves it and waits.
   Reply Serve(Question question);
+  // The same in the two steps of a stream's window.
+  std::shared_ptr<Pipeline::Attempt> Prepare(Question question);
+  Reply Serve(std::shared_ptr<Pipeline::Attempt> prepared);
   // All of that.
   Reply Ask(const CoreMember& member, const std::string& method, const std::string& purpose,
             const std::vector<std::string>& items, const google::protobuf::Message& request);

@@ -93,16 +93,18 @@ Service Lending::MakeService() {
       });
   service.Load<LoadCardsRequest, LoadCardsResponse>(
       "LoadCards",
-      [this](Transaction& transaction, const Call&,
-             absl::Span<const LoadCardsRequest* const> parts) -> absl::StatusOr<LoadCardsResponse> {
-        LoadCardsResponse response;
+      [this](const Call&, absl::Span<const LoadCardsRequest* const> parts)
+          -> absl::StatusOr<LoadStep<LoadCardsResponse>> {
+        std::vector<const Card*> cards;
         for (const LoadCardsRequest* part : parts) {
-          for (const Card& card : part->cards()) {
-            EGOV_RETURN_IF_ERROR(Issue(transaction, card));
-            response.set_loaded(response.loaded() + 1);
-          }
+          for (const Card& card : part->cards()) cards.push_back(&card);
         }
-        return response;
+        return [this, cards](Transaction& transaction) -> absl::StatusOr<LoadCardsResponse> {
+          for (const Card* card : cards) EGOV_RETURN_IF_ERROR(Issue(transaction, *card));
+          LoadCardsResponse response;
+          response.set_loaded(cards.size());
+          return response;
+        };
       });
   service.Feed<WatchCardsRequest, WatchCardsResponse>(
       "WatchCards",

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +36,17 @@ void Earlier(const Given& given, const Given** first) {
   if (*first == nullptr || given.person < (*first)->person) *first = &given;
 }
 
-// One window on its way in.
+// A parent as a person of the window names them.
+struct Named {
+  Code code;                      // scheme 0: by name only
+  uint32_t in_window = kNowhere;  // the person of the window who has the code
+  bool has_name = false;
+
+  static constexpr uint32_t kNowhere = ~0u;
+};
+
+// One window on its way in. Check looks at nothing but the window; Write and CheckNew may run more
+// than once.
 class Window {
  public:
   Window(Store& store, const Rules& rules) : store_(store), rules_(rules) {}
@@ -61,6 +72,12 @@ class Window {
       if (given_[i].code == given_[i - 1].code) Earlier(given_[i], &twice);
     }
     if (twice != nullptr) return Taken(*twice);
+    for (Named& parent : parents_) {
+      if (parent.code.scheme == 0) continue;
+      const auto own =
+          std::lower_bound(given_.begin(), given_.end(), Given{parent.code, 0, -1, 0});
+      if (own != given_.end() && own->code == parent.code) parent.in_window = own->person;
+    }
     return absl::OkStatus();
   }
 
@@ -72,10 +89,12 @@ class Window {
     std::vector<uint64_t> parents;
     ChangeRow change;
     change.kind = v1::CHANGE_KIND_LOADED;
+    const Named* named = parents_.data();
     for (uint32_t i = 0; i < count; ++i) {
-      parents.clear();
-      absl::Status status = FindParents(*view, i, &parents);
+      const size_t parent_count = people_[i]->parents_size();
+      absl::Status status = FindParents(*view, i, {named, parent_count}, &parents);
       if (!status.ok()) return In("people", i, std::move(status));
+      named += parent_count;
       EGOV_RETURN_IF_ERROR(store_.InsertPerson(transaction, first_ + i, *people_[i], parents));
       if (people_[i]->has_death()) {
         EGOV_RETURN_IF_ERROR(
@@ -128,6 +147,14 @@ class Window {
     CheckedPerson& checked = checked_[index];
     EGOV_RETURN_IF_ERROR(CheckPerson(rules_, person, &checked));
     given_.push_back({checked.code, index, -1, 0});
+    for (int i = 0; i < person.parents_size(); ++i) {
+      Named parent;
+      civil::PartialDate birth;
+      absl::Status status = CheckParent(rules_, person.parents(i), &parent.code, &birth);
+      if (!status.ok()) return In("parents", i, std::move(status));
+      parent.has_name = person.parents(i).has_name();
+      parents_.push_back(parent);
+    }
     if (person.other_identifiers().empty()) return absl::OkStatus();
     others_.clear();
     EGOV_RETURN_IF_ERROR(CheckOtherIdentifiers(rules_, person, checked.code, &others_));
@@ -141,19 +168,15 @@ class Window {
   // Parents are looked for in the window, then among those the register holds: nobody is ever taken
   // out, so the column cannot say too much.
   absl::Status FindParents(const VitalColumn::View& view, uint32_t child,
-                           std::vector<uint64_t>* keys) {
-    const v1::Person& person = *people_[child];
-    for (int i = 0; i < person.parents_size(); ++i) {
-      const v1::Parent& parent = person.parents(i);
-      Code code;
-      civil::PartialDate birth;
-      absl::Status status = CheckParent(rules_, parent, &code, &birth);
-      if (!status.ok()) return In("parents", i, std::move(status));
+                           absl::Span<const Named> parents, std::vector<uint64_t>* keys) const {
+    keys->clear();
+    for (size_t i = 0; i < parents.size(); ++i) {
+      const Named& parent = parents[i];
       uint64_t key = 0;
-      if (code.scheme != 0) {
-        const auto own = std::lower_bound(given_.begin(), given_.end(), Given{code, 0, -1, 0});
-        key = own != given_.end() && own->code == code ? first_ + own->person : view.Find(code);
-        if (key == 0 && !parent.has_name()) {
+      if (parent.code.scheme != 0) {
+        key = parent.in_window != Named::kNowhere ? first_ + parent.in_window
+                                                  : view.Find(parent.code);
+        if (key == 0 && !parent.has_name) {
           return In(
               "parents", i,
               base::Error(
@@ -180,25 +203,28 @@ class Window {
   uint64_t first_ = 0;
   std::vector<const v1::Person*> people_;
   std::vector<CheckedPerson> checked_;
-  std::vector<Given> given_;  // ascending once checked
+  std::vector<Named> parents_;  // of everybody, one after the other
+  std::vector<Given> given_;    // ascending once checked
   std::vector<Code> others_;
 };
 
 }  // namespace
 
 exchange::LoadCommand<v1::LoadPeopleRequest, v1::LoadPeopleResponse> LoadPeople(Store& store) {
-  return [&store](storage::Transaction& transaction, const exchange::Call& call,
+  return [&store](const exchange::Call& call,
                   absl::Span<const v1::LoadPeopleRequest* const> parts)
-             -> absl::StatusOr<v1::LoadPeopleResponse> {
+             -> absl::StatusOr<exchange::LoadStep<v1::LoadPeopleResponse>> {
     EGOV_ASSIGN_OR_RETURN(const Rules rules, RulesFor(store, call));
-    Window window(store, rules);
-    EGOV_RETURN_IF_ERROR(window.Check(parts));
-    v1::LoadPeopleResponse response;
-    response.set_loaded(window.size());
-    if (window.size() == 0) return response;
-    EGOV_RETURN_IF_ERROR(window.Write(transaction));
-    EGOV_RETURN_IF_ERROR(window.CheckNew(transaction));
-    return response;
+    const auto window = std::make_shared<Window>(store, rules);
+    EGOV_RETURN_IF_ERROR(window->Check(parts));
+    return [window](storage::Transaction& transaction) -> absl::StatusOr<v1::LoadPeopleResponse> {
+      v1::LoadPeopleResponse response;
+      response.set_loaded(window->size());
+      if (window->size() == 0) return response;
+      EGOV_RETURN_IF_ERROR(window->Write(transaction));
+      EGOV_RETURN_IF_ERROR(window->CheckNew(transaction));
+      return response;
+    };
   };
 }
 

@@ -143,8 +143,8 @@ absl::StatusOr<uint64_t> TestRegister::Load(const std::vector<v1::Person>& peopl
   const auto command = commands::LoadPeople(*store_);
   EGOV_RETURN_IF_ERROR(Commit(
       {}, {}, [&](storage::Transaction& transaction, const exchange::Call& call) -> absl::Status {
-        EGOV_ASSIGN_OR_RETURN(const v1::LoadPeopleResponse response,
-                              command(transaction, call, parts));
+        EGOV_ASSIGN_OR_RETURN(const auto write, command(call, parts));
+        EGOV_ASSIGN_OR_RETURN(const v1::LoadPeopleResponse response, write(transaction));
         loaded = response.loaded();
         return absl::OkStatus();
       }));
