@@ -63,7 +63,9 @@ bool AddSubjects(const Plan& plan, const Message& message, absl::string_view sch
       }
     } else if (subject.field->is_repeated()) {
       const auto& values = reflection->GetRepeatedPtrField<std::string>(message, subject.field);
-      out->reserve(out->size() + values.size());
+      // Part after part comes to the same list: it must not be copied for each of them.
+      if (out->capacity() < out->size() + values.size())
+        out->reserve(std::max(out->size() + values.size(), 2 * out->capacity()));
       for (const std::string& value : values) add(scheme, value);
     } else {
       add(scheme, Text(message, subject.field));

@@ -433,7 +433,9 @@ class Verification {
 }  // namespace
 
 std::string WriteFile(const EvidenceFile& message) {
-  std::string out(kFirstLine);
+  std::string out;
+  out.reserve(kFirstLine.size() + message.ByteSizeLong() + kDigestSize);
+  out.append(kFirstLine.data(), kFirstLine.size());
   message.AppendToString(&out);
   const pki::Digest digest = pki::Sha256Of(out);
   out.append(pki::AsBytes(digest).data(), digest.size());
