@@ -29,7 +29,7 @@ struct Call {
   absl::Span<const std::string> items;  // what was asked for and is allowed, sorted
 
   // The subjects that the question names (`discloses.subject`), in order, and the register's keys
-  // for them as its Subjects resolved them; 0: nobody. A load has no keys: it writes people rather
+  // for them as its Subjects resolved them; 0: nobody. A load has neither: it writes people rather
   // than asking about them, and looks up for itself whom it needs.
   absl::Span<const disclosure::Subject> asked;
   absl::Span<const disclosure::SubjectKey> keys;

@@ -113,6 +113,25 @@ TEST_F(LendingTest, ARefusedActChangesNothing) {
   ASSERT_THAT(stream->Send({load.SerializeAsString()}, true), IsOk());
   EXPECT_THAT(stream->Receive(), Fails(StatusCode::kAlreadyExists, "CARD_TAKEN"));
   EXPECT_THAT(Get(20, For("sale", Both())), Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
+  EXPECT_EQ(Usages(7).size(), 2u) << "the issue, and the refusal, which told that it is taken";
+}
+
+TEST_F(LendingTest, ALoadCountsThoseItNamesWhenItsRightHasAQuota) {
+  auto right = MakeRight(kLender, "LoadCards", "lending", {});
+  right.set_codes_per_day(3);
+  Grant(right);
+  const auto load = [&](int first, int count) {
+    LoadCardsRequest request;
+    request.set_request_id(base::NewUuid());
+    for (int i = 0; i < count; ++i) *request.add_cards() = MakeCard(first + i);
+    auto stream = lender_->Open(kLoadCards, For("lending"), absl::Seconds(20));
+    EXPECT_THAT(stream, IsOk());
+    EXPECT_THAT((*stream)->Send({request.SerializeAsString()}, true), IsOk());
+    return (*stream)->Receive().status();
+  };
+  EXPECT_THAT(load(1, 2), IsOk());
+  EXPECT_THAT(load(3, 2), Fails(StatusCode::kResourceExhausted, "CODE_QUOTA"));
+  EXPECT_THAT(load(3, 1), IsOk());
 }
 
 TEST_F(LendingTest, AWindowThatIsRefusedTakesThoseBehindItWithIt) {

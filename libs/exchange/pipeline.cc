@@ -259,7 +259,7 @@ void Pipeline::Parse(Attempt& attempt) const {
                                .Expected(std::string(bound.method.request->GetTypeName()));
       return;
     }
-    bound.contract->AskedAbout(*request, &attempt.asked);
+    if (bound.method.shape != SHAPE_LOAD) bound.contract->AskedAbout(*request, &attempt.asked);
     attempt.requests.push_back(request);
   }
   if (attempt.requests.empty()) {
@@ -273,6 +273,12 @@ void Pipeline::Parse(Attempt& attempt) const {
   attempt.call.message_id = attempt.header().id();
   attempt.call.items = attempt.items;
   attempt.call.asked = attempt.asked;
+}
+
+void Pipeline::FindNamed(Attempt& attempt) const {
+  if (!attempt.asked.empty()) return;
+  for (const Message* request : attempt.requests)
+    attempt.question.method->contract->AskedAbout(*request, &attempt.asked);
 }
 
 void Pipeline::PrepareLoad(Attempt& attempt) const {
@@ -330,6 +336,8 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
   const BoundMethod& bound = *attempt.question.method;
   Parse(attempt);
   EGOV_RETURN_IF_ERROR(attempt.unreadable);
+  const bool is_load = bound.method.shape == SHAPE_LOAD;
+  if (is_load && attempt.grant.codes_per_day != 0) FindNamed(attempt);
   if (attempt.asked.size() > kMaxAsked) {
     attempt.refusal =
         Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "too many are asked about at once")
@@ -356,12 +364,12 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
     messages.push_back(std::move(part));
     return absl::OkStatus();
   };
-  if (bound.method.shape == SHAPE_LOAD) {
+  if (is_load) {
     PrepareLoad(attempt);
     absl::Status done = attempt.prepared->status();
     if (done.ok()) done = (**attempt.prepared)(transaction, emit);
     if (!done.ok()) {
-      // Whom a load names is only needed for the note that its refusal leaves.
+      FindNamed(attempt);
       EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
       return done;
     }
@@ -452,10 +460,8 @@ std::shared_ptr<Pipeline::Attempt> Pipeline::Prepare(Question question) const {
   std::shared_ptr<Attempt> attempt = Open(std::move(question));
   if (!attempt->unadmitted.ok() || !attempt->refusal.ok()) return attempt;
   Parse(*attempt);
-  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok() &&
-      attempt->asked.size() <= kMaxAsked) {
+  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok())
     PrepareLoad(*attempt);
-  }
   return attempt;
 }
 

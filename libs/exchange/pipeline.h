@@ -139,6 +139,9 @@ class Pipeline {
   // Once for an attempt, however often it runs.
   void Parse(Attempt& attempt) const;
   void PrepareLoad(Attempt& attempt) const;
+  // Whom a load names: counted when its right has a quota of them, known to the note that its
+  // refusal leaves, and of no use otherwise.
+  void FindNamed(Attempt& attempt) const;
   absl::Status Authorize(storage::Transaction& transaction, Attempt& attempt) const;
   absl::Status Handle(storage::Transaction& transaction, Attempt& attempt) const;
   absl::Status Release(storage::Transaction& transaction, Attempt& attempt,
