@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
-#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
@@ -14,6 +13,8 @@ namespace egov::population {
 
 using egov::population::v1::ChangeKind;
 using egov::population::v1::Person;
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedOutputStream;
 
 namespace {
 
@@ -23,6 +24,19 @@ std::string SequenceKey() {
   std::string key;
   base::AppendU16(0x0100, &key);
   return key + "person";
+}
+
+// Makes `out` longer by `size` bytes, and where they begin.
+uint8_t* Grow(size_t size, std::string* out) {
+  const size_t at = out->size();
+  out->resize(at + size);
+  return reinterpret_cast<uint8_t*>(&(*out)[at]);
+}
+
+// The tag of a length-delimited field; of those below 16, one byte.
+uint8_t* WriteTag(int field, uint8_t* out) {
+  return CodedOutputStream::WriteTagToArray(
+      WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED), out);
 }
 
 // Puts back what an event changed.
@@ -193,32 +207,30 @@ absl::StatusOr<uint64_t> Store::LastGiven(storage::Reader& reader) const {
   return horizon;
 }
 
-absl::Status Store::InsertPerson(storage::Transaction& transaction, uint64_t surrogate,
-                                 const Person& person,
-                                 absl::Span<const uint64_t> parent_keys) const {
-  using google::protobuf::internal::WireFormatLite;
-  using google::protobuf::io::CodedOutputStream;
-  // A PersonRow as its serializer would write it (store_test holds them together), without copying
-  // the person first.
-  thread_local std::string bytes;
-  bytes.clear();
-  EGOV_RETURN_IF_ERROR(persons_.Encode(rows::PersonRow::default_instance(), &bytes));
-  {
-    google::protobuf::io::StringOutputStream string_stream(&bytes);
-    CodedOutputStream out(&string_stream);
-    out.WriteTag(WireFormatLite::MakeTag(1, WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
-    out.WriteVarint32(static_cast<uint32_t>(person.ByteSizeLong()));
-    person.SerializeWithCachedSizes(&out);
-    if (!parent_keys.empty()) {
-      uint32_t size = 0;
-      for (const uint64_t key : parent_keys) size += CodedOutputStream::VarintSize64(key);
-      out.WriteTag(WireFormatLite::MakeTag(2, WireFormatLite::WIRETYPE_LENGTH_DELIMITED));
-      out.WriteVarint32(size);
-      for (const uint64_t key : parent_keys) out.WriteVarint64(key);
-    }
-  }
-  transaction.Put(persons_.EncodeRowKey(surrogate), bytes);
+// A PersonRow as its serializer would write it (store_test holds them together), without copying the
+// person first.
+absl::Status Store::EncodePerson(const Person& person, std::string* row) const {
+  EGOV_RETURN_IF_ERROR(persons_.Encode(rows::PersonRow::default_instance(), row));
+  const uint32_t size = static_cast<uint32_t>(person.ByteSizeLong());
+  uint8_t* end = Grow(1 + CodedOutputStream::VarintSize32(size) + size, row);
+  end = WriteTag(rows::PersonRow::kPersonFieldNumber, end);
+  person.SerializeWithCachedSizesToArray(CodedOutputStream::WriteVarint32ToArray(size, end));
   return absl::OkStatus();
+}
+
+void Store::InsertPerson(storage::Transaction& transaction, uint64_t surrogate,
+                         absl::string_view encoded, absl::Span<const uint64_t> parent_keys) const {
+  thread_local std::string row;
+  row.assign(encoded.data(), encoded.size());
+  if (!parent_keys.empty()) {
+    uint32_t size = 0;
+    for (const uint64_t key : parent_keys) size += CodedOutputStream::VarintSize64(key);
+    uint8_t* end = Grow(1 + CodedOutputStream::VarintSize32(size) + size, &row);
+    end = WriteTag(rows::PersonRow::kParentKeysFieldNumber, end);
+    end = CodedOutputStream::WriteVarint32ToArray(size, end);
+    for (const uint64_t key : parent_keys) end = CodedOutputStream::WriteVarint64ToArray(key, end);
+  }
+  transaction.Put(persons_.EncodeRowKey(surrogate), row);
 }
 
 absl::Status Store::NoteChange(storage::Transaction& transaction, uint32_t index,

@@ -99,10 +99,11 @@ class Store final : public exchange::Subjects {
   // The horizon at which every code given out so far is in the column; 0 when none was.
   absl::StatusOr<uint64_t> LastGiven(storage::Reader& reader) const;
 
-  // Writes a person of whom this is the first row, without copying `person` into one.
-  absl::Status InsertPerson(storage::Transaction& transaction, uint64_t surrogate,
-                            const egov::population::v1::Person& person,
-                            absl::Span<const uint64_t> parent_keys) const;
+  // Appends a person's row but for the parents' keys, without copying `person` into one.
+  absl::Status EncodePerson(const egov::population::v1::Person& person, std::string* row) const;
+  // Writes a person of whom this is the first row.
+  void InsertPerson(storage::Transaction& transaction, uint64_t surrogate,
+                    absl::string_view encoded, absl::Span<const uint64_t> parent_keys) const;
   // Notes one change at this transaction's position.
   absl::Status NoteChange(storage::Transaction& transaction, uint32_t index,
                           const ChangeRow& row) const;

@@ -34,7 +34,9 @@ TEST(StoreTest, APersonsFirstRowIsThatOfTheSerializer) {
       keys.push_back(i == 0 ? 5 : 1ull << 31);
     }
     auto transaction = any.engine().Begin();
-    ASSERT_THAT(any.store().InsertPerson(*transaction, 9, person, keys), IsOk());
+    std::string encoded;
+    ASSERT_THAT(any.store().EncodePerson(person, &encoded), IsOk());
+    any.store().InsertPerson(*transaction, 9, encoded, keys);
     rows::PersonRow row;
     EGOV_ASSERT_OK_AND_ASSIGN(const bool found, any.store().persons().Get(*transaction, 9, &row));
     ASSERT_TRUE(found);

@@ -45,6 +45,14 @@ struct Named {
   static constexpr uint32_t kNowhere = ~0u;
 };
 
+// What Write needs of a person: their row, in Window::rows_, but for what depends on the register.
+struct Row {
+  size_t begin = 0;
+  uint32_t size = 0;
+  uint16_t parents = 0;
+  bool dead = false;
+};
+
 // One window on its way in. Check looks at nothing but the window; Write and CheckNew may run more
 // than once.
 class Window {
@@ -63,7 +71,14 @@ class Window {
       for (const v1::Person& person : part->people()) {
         absl::Status status = CheckOne(person);
         if (!status.ok()) return In("people", people_.size(), std::move(status));
-        people_.push_back(&person);
+        // Encoded now that they are in the processor's cache; nobody looks at `person` again.
+        Row row;
+        row.begin = rows_.size();
+        EGOV_RETURN_IF_ERROR(store_.EncodePerson(person, &rows_));
+        row.size = static_cast<uint32_t>(rows_.size() - row.begin);
+        row.parents = static_cast<uint16_t>(person.parents_size());
+        row.dead = person.has_death();
+        people_.push_back(row);
       }
     }
     std::sort(given_.begin(), given_.end());
@@ -91,12 +106,13 @@ class Window {
     change.kind = v1::CHANGE_KIND_LOADED;
     const Named* named = parents_.data();
     for (uint32_t i = 0; i < count; ++i) {
-      const size_t parent_count = people_[i]->parents_size();
-      absl::Status status = FindParents(*view, i, {named, parent_count}, &parents);
+      const Row& row = people_[i];
+      absl::Status status = FindParents(*view, i, {named, row.parents}, &parents);
       if (!status.ok()) return In("people", i, std::move(status));
-      named += parent_count;
-      EGOV_RETURN_IF_ERROR(store_.InsertPerson(transaction, first_ + i, *people_[i], parents));
-      if (people_[i]->has_death()) {
+      named += row.parents;
+      store_.InsertPerson(transaction, first_ + i,
+                          absl::string_view(rows_).substr(row.begin, row.size), parents);
+      if (row.dead) {
         EGOV_RETURN_IF_ERROR(
             store_.PutDeath(transaction, first_ + i, PackDate(checked_[i].death_date)));
       }
@@ -201,11 +217,12 @@ class Window {
   Store& store_;
   const Rules& rules_;
   uint64_t first_ = 0;
-  std::vector<const v1::Person*> people_;
+  std::vector<Row> people_;
   std::vector<CheckedPerson> checked_;
   std::vector<Named> parents_;  // of everybody, one after the other
   std::vector<Given> given_;    // ascending once checked
   std::vector<Code> others_;
+  std::string rows_;  // encoded, one after the other
 };
 
 }  // namespace

@@ -145,6 +145,11 @@ absl::Status CheckText(absl::string_view field, absl::string_view text, bool req
   bool only_spaces = true, control = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const uint8_t byte = static_cast<uint8_t>(text[i]);
+    if (byte > ' ' && byte < 0x7F) {  // nearly all
+      ++characters;
+      only_spaces = false;
+      continue;
+    }
     if ((byte & 0xC0) == 0x80) continue;  // not the first byte of a character
     ++characters;
     if (byte != ' ') only_spaces = false;
