@@ -2,7 +2,6 @@
 //
 //   population --config FILE              runs until SIGTERM or SIGINT
 //   population --config FILE --check-config   says whether the configuration is right, and ends
-#include <malloc.h>
 
 #include <iostream>
 #include <memory>
@@ -69,15 +68,6 @@ absl::StatusOr<int> Serve(const PopulationConfig& config) {
   return reg->Run();
 }
 
-// A window or a mass question takes tens of megabytes in small pieces and gives them back. Keep them
-// for the next one: the kernel zeroes each page that it hands out again. Large pieces go back at
-// once.
-void KeepMemory() {
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
-  mallopt(M_TOP_PAD, 16 << 20);
-}
-
 int Main(const std::vector<std::string>& arguments) {
   std::string path;
   bool check = false, understood = true;
@@ -99,7 +89,6 @@ int Main(const std::vector<std::string>& arguments) {
   if (!config.ok()) {
     code = config.status();
   } else if (!check) {
-    KeepMemory();
     code = Serve(*config);
   }
   if (code.ok()) return *code;
