@@ -99,8 +99,8 @@ class StoredAccess final : public Access {
   bool IsOfficer(absl::string_view caller) const { return table_.officers.contains(caller); }
 
   absl::StatusOr<uint64_t> ReadVersion(storage::Reader& reader) const;
-  // Reads the version, so that a change conflicts with the transaction, and locks the table once it
-  // has got there.
+  // Makes the transaction depend on the version, so that a change conflicts with it, and locks the
+  // table once it has got there.
   absl::StatusOr<std::shared_lock<std::shared_mutex>> LockFor(storage::Transaction& transaction);
   // Makes this transaction a change of rights.
   absl::Status Change(storage::Transaction& transaction);
@@ -215,10 +215,11 @@ absl::StatusOr<uint64_t> StoredAccess::ReadVersion(storage::Reader& reader) cons
 
 absl::StatusOr<std::shared_lock<std::shared_mutex>> StoredAccess::LockFor(
     storage::Transaction& transaction) {
+  if (transaction.DependOn(version_key_)) return std::shared_lock<std::shared_mutex>(mutex_);
   EGOV_ASSIGN_OR_RETURN(const uint64_t version, ReadVersion(transaction));
   std::shared_lock<std::shared_mutex> lock(mutex_);
   // A newer table is fine: the commit will conflict. An older one gets there at once, since the
-  // store has told its followers or is doing it.
+  // store is telling its followers.
   if (table_.version < version &&
       !moved_.wait_for(lock, std::chrono::seconds(5), [&] { return table_.version >= version; })) {
     return base::Error(absl::StatusCode::kUnavailable, "RIGHTS_BEHIND",

@@ -90,6 +90,11 @@ class Transaction : public Reader {
   virtual void Append(std::unique_ptr<Entry> entry) = 0;
 
   virtual void set_commit_class(CommitClass commit_class) = 0;
+
+  // Makes the commit depend on the row of `key` as a Get does, without reading it: for who follows
+  // that row (Follower) and keeps it in memory. True: followers have been told of all that was
+  // written to it up to now, so what they keep may be used in place of a Get. Cost: a hash.
+  virtual bool DependOn(absl::string_view key) = 0;
 };
 
 struct CommitResult {

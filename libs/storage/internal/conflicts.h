@@ -44,6 +44,7 @@ class Conflicts {
   bool Unchanged(const RangeRead& read);
   // The group's writes can be read (or never will be: it failed).
   void Publish();
+  uint64_t current() const { return current_; }
 
  private:
   static constexpr uint32_t kSlots = 1 << 20;

@@ -197,7 +197,7 @@ std::vector<OptimisticStore::Waiting> OptimisticStore::TakeGroup() {
   // sharing the next one with them. Who is alone does not wait.
   if (!queue_.empty() && queue_.size() < expected_) {
     awaited_ = expected_;
-    queue_filled_.wait_for(lock, last_flush_ / 10,
+    queue_filled_.wait_for(lock, last_flush_ / 4,
                            [this] { return stopping_ || queue_.size() >= expected_; });
     awaited_ = 0;
   }
@@ -364,6 +364,7 @@ void OptimisticStore::CommitGroup(std::vector<Waiting>& group) {
     }
   }
   conflicts_.Publish();
+  told_.store(conflicts_.current(), std::memory_order_release);
   {
     std::lock_guard<std::mutex> lock(queue_mutex_);
     expected_ = std::min(group.size() + queue_.size(), kLargestGroup);

@@ -54,6 +54,8 @@ class OptimisticStore final : public Store {
   void Examine(const absl::Status& status);
   Engine& engine() { return *engine_; }
   Conflicts& conflicts() { return conflicts_; }
+  // The newest group of which followers have been told.
+  uint64_t told() const { return told_.load(std::memory_order_acquire); }
 
  private:
   struct Waiting {
@@ -87,6 +89,7 @@ class OptimisticStore final : public Store {
 
   std::atomic<StoreState> state_{StoreState::kWritable};
   std::atomic<uint64_t> horizon_;
+  std::atomic<uint64_t> told_{0};
   mutable std::mutex failure_mutex_;
   absl::Status failure_;  // guarded by failure_mutex_
 

@@ -19,6 +19,11 @@ absl::StatusOr<bool> OptimisticTransaction::Get(absl::string_view key, std::stri
   return found;
 }
 
+bool OptimisticTransaction::DependOn(absl::string_view key) {
+  points.push_back(store_->conflicts().ObservePoint(key));
+  return points.back().version <= store_->told();  // kInFlight is above all
+}
+
 absl::Status OptimisticTransaction::MultiGet(absl::Span<const std::string> keys,
                                              std::vector<absl::optional<std::string>>* values) {
   EGOV_RETURN_IF_ERROR(store_->CheckReadable());

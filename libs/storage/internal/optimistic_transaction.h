@@ -36,6 +36,7 @@ class OptimisticTransaction final : public Transaction {
   }
   void Append(std::unique_ptr<Entry> appended) override { entry = std::move(appended); }
   void set_commit_class(CommitClass c) override { commit_class = c; }
+  bool DependOn(absl::string_view key) override;
 
   // The committer's from Commit on.
   WriteBuffer buffer;

@@ -9,6 +9,7 @@
 #include "libs/base/status.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/filter_policy.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/sst_partitioner.h"
 #include "rocksdb/table.h"
 
@@ -62,7 +63,8 @@ class RocksDbEngine::Listener final : public rocksdb::EventListener {
     if (report_) report_(status);
   }
 
-  // RocksDB's own recovery may start while the disk still refuses writes, which makes the error final.
+  // RocksDB's own recovery may start while the disk still refuses writes, which makes the error
+  // final.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override {
     *auto_recovery = false;
@@ -119,6 +121,8 @@ rocksdb::Options TunedOptions(uint64_t block_cache_bytes, rocksdb::Env* env) {
   // Most reads are of rows long out of the memtable: a small filter spares them its skip list.
   options.memtable_prefix_bloom_size_ratio = 0.02;
   options.memtable_whole_key_filtering = true;
+  // Each table goes on where its last row was put: most are written in ascending order.
+  options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(2));
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(block_cache_bytes);

@@ -200,6 +200,38 @@ TEST_P(StoreConformanceTest, FollowersSeeCommittedRowsBeforeTheCallersHear) {
   EXPECT_EQ(follower.seen, "0:aa1=y 0:aa2=x 1:aa3=later 2:aa1- ");
 }
 
+TEST_P(StoreConformanceTest, WhoDependsOnAFollowedRowConflictsWithItsWriter) {
+  RecordingFollower follower;
+  store_->AddFollower("aa", &follower);
+  ASSERT_THAT(Write("aa1", "x", true), IsOk());
+  auto before = store_->Begin();
+  EXPECT_TRUE(before->DependOn("aa1")) << "the follower has been told";
+  before->Put("ab", "by what the follower keeps");
+  ASSERT_THAT(Write("aa1", "y", true), IsOk());
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(before)).status()));
+  auto after = store_->Begin();
+  EXPECT_TRUE(after->DependOn("aa1"));
+  EXPECT_TRUE(after->DependOn("aa2")) << "no row is something to depend on, too";
+  after->Put("ab", "by what the follower keeps");
+  EXPECT_THAT(store_->CommitAndWait(std::move(after)), IsOk());
+}
+
+// The group can be read before its followers are told of it: what they keep is then too old.
+TEST_P(StoreConformanceTest, WhatAFollowerKeepsIsNotToBeUsedWhileItIsBeingTold) {
+  struct Asking final : Follower {
+    Store* store = nullptr;
+    std::vector<bool> answers;
+    void OnCommitted(uint64_t, absl::string_view key, absl::optional<absl::string_view>) override {
+      answers.push_back(store->Begin()->DependOn(key));
+    }
+  } follower;
+  follower.store = store_.get();
+  store_->AddFollower("aa", &follower);
+  ASSERT_THAT(Write("aa1", "x", true), IsOk());
+  EXPECT_EQ(follower.answers, std::vector<bool>{false});
+  EXPECT_TRUE(store_->Begin()->DependOn("aa1"));
+}
+
 TEST_P(StoreConformanceTest, AFollowerSeesNothingOfARefusedTransaction) {
   RecordingHook hook;
   RecordingFollower follower;
