@@ -4,6 +4,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -50,7 +51,7 @@ class ClientImpl final : public Client {
         trust_(std::move(trust)),
         seal_(std::move(seal)),
         caller_(seal_.SpiffeId()->ToUri()),
-        seals_(std::move(key)),
+        seals_(std::move(key), [this] { return in_flight_.load(std::memory_order_relaxed); }),
         receipts_(options_.audience, trust_.get(), memory.get(), options_.clock),
         memory_(std::move(memory)),
         stub_(channels_->Next()),
@@ -347,7 +348,7 @@ class ClientImpl final : public Client {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool closing_ = false;
-  int64_t in_flight_ = 0;
+  std::atomic<size_t> in_flight_{0};  // written under mutex_
   uint64_t receipts_since_check_ = 0;
   std::vector<std::pair<std::chrono::steady_clock::time_point, std::shared_ptr<UnaryCall>>>
       retries_;

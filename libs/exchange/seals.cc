@@ -1,6 +1,7 @@
 #include "libs/exchange/seals.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "egov/exchange/v1/exchange.pb.h"
@@ -14,8 +15,11 @@ namespace {
 // About ten seconds of distinct roots at the highest rate measured.
 constexpr size_t kMostRoots = 65536;
 
-// Who comes so soon after another is one of many.
-constexpr std::chrono::microseconds kClose(200);
+// A batch gathers a third of the calls under way: while it waits the others keep both sides busy.
+constexpr size_t kShareOfAll = 3;
+
+// How often the thread looks for a batch that does not fill: nobody waits for more than twice that.
+constexpr std::chrono::microseconds kLook(1000);
 
 // How many headers a batch may have so that each sealed header keeps within its bound: every level
 // of the tree adds a hash to it.
@@ -33,31 +37,21 @@ size_t MostLeaves(size_t header_bytes) {
 }  // namespace
 
 void SealMaker::Seal(std::string header, Done done) {
-  std::vector<Waiting> alone;
+  std::vector<Waiting> batch;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const Clock::time_point now = Clock::now();
-    const bool busy = now - last_ < kClose;
-    last_ = now;
+    const size_t full = std::min(MostLeaves(header.size()), under_way_() / kShareOfAll);
     waiting_.push_back({std::move(header), std::move(done)});
-    if (signing_) return;
-    signing_ = true;
-    if (busy) {
-      // The hand-over costs less than a signature, and gives the next batch time to fill.
+    if (waiting_.size() < full) {
+      if (looking_) return;
+      looking_ = true;
       if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
       wake_.notify_one();
       return;
     }
-    alone = TakeBatch();
+    batch = TakeBatch();
   }
-  SealBatch(std::move(alone));
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (waiting_.empty()) {
-    signing_ = false;
-    return;
-  }
-  if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
-  wake_.notify_one();
+  SealBatch(std::move(batch));
 }
 
 void SealMaker::Stop() {
@@ -71,20 +65,23 @@ void SealMaker::Stop() {
   if (thread.joinable()) thread.join();
 }
 
+// While batches fill by themselves this only looks: to be woken for each of them would cost more
+// than a batch saves.
 void SealMaker::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    // The continuations run before the next batch is taken, so that it has time to fill: a
-    // signature is dearer than a short wait.
-    while (!waiting_.empty()) {
-      std::vector<Waiting> batch = TakeBatch();
-      lock.unlock();
-      SealBatch(std::move(batch));
-      lock.lock();
+  while (!stopping_ || !waiting_.empty()) {
+    const uint64_t before = batches_;
+    wake_.wait_for(lock, kLook, [this] { return stopping_; });
+    if (batches_ != before && !stopping_) continue;
+    if (waiting_.empty()) {
+      looking_ = false;
+      wake_.wait(lock, [this] { return stopping_ || looking_; });
+      continue;
     }
-    signing_ = false;
+    std::vector<Waiting> batch = TakeBatch();
+    lock.unlock();
+    SealBatch(std::move(batch));
+    lock.lock();
   }
 }
 
@@ -97,6 +94,7 @@ std::vector<SealMaker::Waiting> SealMaker::TakeBatch() {
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }
+  ++batches_;
   return batch;
 }
 
@@ -129,17 +127,22 @@ absl::Status SealChecker::Check(const proof::OpenedHeader& opened, const Signer&
   const pki::Digest what =
       pki::Sha256Of({size, pki::AsBytes(opened.root),
                      pki::AsBytes(signer.certificate.fingerprint()), opened.signature});
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (true) {
     if (good_.contains(what)) return absl::OkStatus();
+    if (verifying_.insert(what).second) break;
+    verified_.wait(lock);
   }
+  lock.unlock();
   const absl::Status verified = signer.certificate.public_key().Verify(
       proof::SealedBytes(opened.size, opened.root), opened.signature);
+  lock.lock();
+  verifying_.erase(what);
+  verified_.notify_all();
   if (!verified.ok()) {
     return base::Error(absl::StatusCode::kUnauthenticated, "BAD_SEAL",
                        "the seal is not its certificate's signature over this header");
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
   if (good_.insert(what).second) order_.push_back(what);
   if (order_.size() > kMostRoots) {
     good_.erase(order_.front());

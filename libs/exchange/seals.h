@@ -6,7 +6,6 @@
 #ifndef EGOV_LIBS_EXCHANGE_SEALS_H_
 #define EGOV_LIBS_EXCHANGE_SEALS_H_
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -25,12 +24,16 @@
 
 namespace egov::exchange {
 
-// Seals headers. Thread safe. Who comes alone signs on its own thread and waits for nobody; those
-// who come close behind one another are signed for by a thread of this object, all who arrived
-// meanwhile at a time.
+// Seals headers. Thread safe. While few calls are under way each signs for itself and waits for
+// nobody. While many are, whoever makes a batch full signs for all who wait, on its own thread; a
+// thread of this object signs for those whose batch has not filled within two milliseconds. Each
+// batch costs a signature here and a verification there.
 class SealMaker {
  public:
-  explicit SealMaker(pki::PrivateKey key) : key_(std::move(key)) {}
+  // `under_way`: how many calls are sealed or waiting to be, and not answered yet; asked under a
+  // lock.
+  SealMaker(pki::PrivateKey key, std::function<size_t()> under_way)
+      : key_(std::move(key)), under_way_(std::move(under_way)) {}
   ~SealMaker() { Stop(); }
 
   // `done` gets the serialized SealedHeader; it runs on another caller's thread or this object's,
@@ -46,7 +49,6 @@ class SealMaker {
     std::string header;
     Done done;
   };
-  using Clock = std::chrono::steady_clock;
 
   // Takes the next batch. Under mutex_, while somebody waits.
   std::vector<Waiting> TakeBatch();
@@ -54,17 +56,19 @@ class SealMaker {
   void Work();
 
   const pki::PrivateKey key_;
+  const std::function<size_t()> under_way_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Waiting> waiting_;  // guarded by mutex_
-  Clock::time_point last_;       // guarded by mutex_: when somebody came last
-  bool signing_ = false;         // guarded by mutex_: somebody signs, or is about to
+  uint64_t batches_ = 0;         // guarded by mutex_: taken
+  bool looking_ = false;         // guarded by mutex_: the thread looks now and then
   bool stopping_ = false;        // guarded by mutex_
   std::thread thread_;           // guarded by mutex_: made when it is first needed
 };
 
-// Verifies seals; each distinct root once. Remembers positive results only, a bounded number,
-// oldest out first. Thread safe. Cost: a hash look-up, or one P-256 verification.
+// Verifies seals; each distinct root once, also when its calls arrive together: then one verifies
+// and the others wait for it. Remembers positive results only, a bounded number, oldest out first.
+// Thread safe. Cost: a hash look-up, or one P-256 verification.
 class SealChecker {
  public:
   // UNAUTHENTICATED BAD_SEAL.
@@ -72,8 +76,10 @@ class SealChecker {
 
  private:
   std::mutex mutex_;
-  absl::flat_hash_set<pki::Digest> good_;  // guarded by mutex_
-  std::deque<pki::Digest> order_;          // guarded by mutex_
+  std::condition_variable verified_;
+  absl::flat_hash_set<pki::Digest> verifying_;  // guarded by mutex_
+  absl::flat_hash_set<pki::Digest> good_;       // guarded by mutex_
+  std::deque<pki::Digest> order_;               // guarded by mutex_
 };
 
 }  // namespace egov::exchange
