@@ -151,8 +151,7 @@ TEST_F(LendingTest, AWindowThatIsRefusedTakesThoseBehindItWithIt) {
   }
   ASSERT_THAT(stream->Receive(), IsOk());
   EXPECT_THAT(stream->Receive(), Fails(StatusCode::kAlreadyExists, "CARD_TAKEN"));
-  for (const int number : {20, 21})
-    EXPECT_THAT(Get(number, For("sale", Both())), IsOk()) << number;
+  for (const int number : {20, 21}) EXPECT_THAT(Get(number, For("sale", Both())), IsOk()) << number;
   for (const int number : {22, 23})
     EXPECT_THAT(Get(number, For("sale", Both())), Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
 

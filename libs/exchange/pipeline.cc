@@ -119,10 +119,11 @@ void Pipeline::CountRefusal(const std::string& caller, absl::Time now) const {
 }
 
 void Pipeline::RunAgain(std::shared_ptr<Attempt> attempt) {
-  // Not on the reply thread, behind which everybody waits: a load's window takes long.
+  // Not on the committer's thread, which may be what it waits for; nor on the reply thread, behind
+  // which other streams wait, as long as there is another.
   if (parts_.workers != nullptr && parts_.workers->Run([this, attempt] { Run(attempt); }).ok())
     return;
-  Run(std::move(attempt));
+  (void)replies_.Run([this, attempt = std::move(attempt)]() mutable { Run(std::move(attempt)); });
 }
 
 absl::Status Pipeline::MayKnock(absl::string_view caller, const BoundMethod& method) const {
@@ -591,32 +592,41 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt,
   const absl::Status kept = KeepCertificates(*transaction, *attempt->signer);
   if (!kept.ok()) return Finish(*attempt, kept);
   storage::Store* const store = parts_.store;
-  store->Commit(std::move(transaction), [this, attempt](
-                                            absl::StatusOr<storage::CommitResult> result) mutable {
-    auto committed = std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
-    (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {
-      if (!committed->ok()) {
-        if (storage::IsConflict(committed->status())) {
-          return attempt->runs < kAttempts ? RunAgain(std::move(attempt))
-                                           : Finish(*attempt, Busy());
-        }
-        return Finish(*attempt, committed->status());
-      }
-      attempt->signer->kept->store(true, std::memory_order_relaxed);
-      attempt->reply.receipt = static_cast<evidence::LogEntry&>(*(*committed)->entry).Receipt();
-      if (StreamState* const stream = attempt->question.stream) {
-        ++stream->next_answer;
-        stream->previous_record = Bytes(pki::Sha256Of(attempt->record));
-        if (!attempt->is_feed || attempt->first_window) {
-          ++stream->next_window;
-          stream->previous_question = Bytes(pki::Sha256Of(attempt->question.sealed_header));
-          stream->last_seen = attempt->header().last();
-        }
-      }
-      const Done done = std::move(attempt->done);
-      done(std::move(attempt->reply));
-    });
-  });
+  store->Commit(std::move(transaction),
+                [this, attempt](absl::StatusOr<storage::CommitResult> result) mutable {
+                  // A unary reply is quick, and one hand-over less; one that is part of a stream
+                  // may carry a window.
+                  if (attempt->question.stream == nullptr)
+                    return Committed(std::move(attempt), std::move(result));
+                  auto committed =
+                      std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
+                  (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {
+                    Committed(std::move(attempt), std::move(*committed));
+                  });
+                });
+}
+
+void Pipeline::Committed(std::shared_ptr<Attempt> attempt,
+                         absl::StatusOr<storage::CommitResult> result) {
+  if (!result.ok()) {
+    if (storage::IsConflict(result.status())) {
+      return attempt->runs < kAttempts ? RunAgain(std::move(attempt)) : Finish(*attempt, Busy());
+    }
+    return Finish(*attempt, result.status());
+  }
+  attempt->signer->kept->store(true, std::memory_order_relaxed);
+  attempt->reply.receipt = static_cast<evidence::LogEntry&>(*result->entry).Receipt();
+  if (StreamState* const stream = attempt->question.stream) {
+    ++stream->next_answer;
+    stream->previous_record = Bytes(pki::Sha256Of(attempt->record));
+    if (!attempt->is_feed || attempt->first_window) {
+      ++stream->next_window;
+      stream->previous_question = Bytes(pki::Sha256Of(attempt->question.sealed_header));
+      stream->last_seen = attempt->header().last();
+    }
+  }
+  const Done done = std::move(attempt->done);
+  done(std::move(attempt->reply));
 }
 
 absl::Status Pipeline::KeepCertificates(storage::Transaction& transaction,

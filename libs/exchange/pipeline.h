@@ -7,8 +7,8 @@
 // and, for an act, its first answer are one transaction. Refusals of the store (conflict) run it
 // again.
 //
-// Thread safety: any thread. `done` runs on the reply thread, on the caller's for what is refused
-// at once.
+// Thread safety: any thread. `done` runs on the committer's thread, on the reply thread for a
+// stream, on the caller's for what is refused at once.
 #ifndef EGOV_LIBS_EXCHANGE_PIPELINE_H_
 #define EGOV_LIBS_EXCHANGE_PIPELINE_H_
 
@@ -151,6 +151,7 @@ class Pipeline {
                                       std::string* key) const;
   void Run(std::shared_ptr<Attempt> attempt);
   void Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage::Transaction> transaction);
+  void Committed(std::shared_ptr<Attempt> attempt, absl::StatusOr<storage::CommitResult> result);
   absl::Status KeepCertificates(storage::Transaction& transaction, const Signer& signer) const;
   void Finish(Attempt& attempt, absl::Status unrecorded) const;
 
@@ -165,7 +166,7 @@ class Pipeline {
   mutable int64_t refusals_minute_ = 0;
   mutable std::map<std::string, int> refusals_;  // by caller, in this minute
   mutable SealChecker seals_;
-  // Replies are made off the committer's thread: it has the next group to write.
+  // Replies of streams are made off the committer's thread: it has the next group to write.
   rpc::Executor replies_;
 };
 

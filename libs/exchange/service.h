@@ -74,9 +74,9 @@ class Service {
   template <typename Request, typename Response>
   Service& Load(absl::string_view method, LoadCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(egov::exchange::v1::SHAPE_LOAD);
-    bound.prepare = [command = std::move(command)](const Call& call,
-                                                   absl::Span<const Method::Part> parts)
-        -> absl::StatusOr<Method::Prepared> {
+    bound.prepare = [command = std::move(command)](
+                        const Call& call,
+                        absl::Span<const Method::Part> parts) -> absl::StatusOr<Method::Prepared> {
       absl::StatusOr<LoadStep<Response>> step = command(call, Typed<Request>(parts));
       if (!step.ok()) return step.status();
       return Method::Prepared([step = *std::move(step)](storage::Transaction& transaction,

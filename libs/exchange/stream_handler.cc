@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "libs/base/status.h"
 #include "libs/exchange/bytes.h"
 
@@ -165,17 +166,20 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     if (deadline != std::chrono::system_clock::time_point::max())
       question.deadline = absl::FromChrono(deadline);
     parts_in_.clear();
-    next_bytes_ = static_cast<int64_t>(window_bytes_);
+    arrived_bytes_ = static_cast<int64_t>(window_bytes_);
     window_bytes_ = 0;
-    // Then nothing is read until this window is being worked on: that is what bounds a stream's
-    // memory.
     if (is_feed_) return Open(std::move(question));
-    Prepare(std::move(question));
+    if (!preparing_ && next_ == nullptr) return Prepare(std::move(question));
+    // Nothing more is read until this window's turn to be made ready: that is what bounds a
+    // stream's memory.
+    arrived_ = std::move(question);
   }
 
-  // Makes the window that has arrived ready, while the one before may still be worked on.
+  // Makes the window that has arrived ready, while the one before may still be worked on and the
+  // one behind it arrives.
   void Prepare(Question question) {
     preparing_ = true;
+    next_bytes_ = arrived_bytes_;
     const auto self = shared_from_this();
     const absl::Status queued =
         parts_.workers->Run([self, question = std::move(question)]() mutable {
@@ -186,7 +190,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
           self->next_ = std::move(prepared);
           if (!self->working_) self->Work();
         });
-    if (!queued.ok()) End(queued);
+    if (!queued.ok()) return End(queued);
+    ReadNext();
   }
 
   // Begins the window that is ready.
@@ -196,14 +201,16 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     working_ = true;
     working_bytes_ = next_bytes_;
     const auto self = shared_from_this();
-    const absl::Status queued =
-        parts_.workers->Run([self, prepared = std::move(next_)]() mutable {
-          self->parts_.pipeline->Serve(std::move(prepared),
-                                       [self](Reply reply) { self->Tell(std::move(reply)); });
-        });
+    const absl::Status queued = parts_.workers->Run([self, prepared = std::move(next_)]() mutable {
+      self->parts_.pipeline->Serve(std::move(prepared),
+                                   [self](Reply reply) { self->Tell(std::move(reply)); });
+    });
     next_ = nullptr;
     if (!queued.ok()) return End(queued);
-    ReadNext();
+    if (!arrived_.has_value()) return;
+    Question question = *std::move(arrived_);
+    arrived_.reset();
+    Prepare(std::move(question));
   }
 
   // The window's answer.
@@ -262,7 +269,7 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
 
   void Open(Question question) {
     working_ = true;
-    working_bytes_ = next_bytes_;
+    working_bytes_ = arrived_bytes_;
     const auto self = shared_from_this();
     const absl::Status queued = parts_.workers->Run(
         [self, question = std::move(question)]() mutable { self->OpenFeed(std::move(question)); });
@@ -359,7 +366,9 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   bool input_closed_ = false;
   std::vector<std::string> parts_in_;  // of the window that arrives
   size_t window_bytes_ = 0;
-  bool preparing_ = false;  // a window that has arrived whole is being made ready
+  absl::optional<Question> arrived_;  // one that is whole, while another is before it
+  int64_t arrived_bytes_ = 0;
+  bool preparing_ = false;                   // a window that has arrived whole is being made ready
   std::shared_ptr<Pipeline::Attempt> next_;  // one that is ready
   int64_t next_bytes_ = 0;
 

@@ -207,8 +207,8 @@ absl::StatusOr<uint64_t> Store::LastGiven(storage::Reader& reader) const {
   return horizon;
 }
 
-// A PersonRow as its serializer would write it (store_test holds them together), without copying the
-// person first.
+// A PersonRow as its serializer would write it (store_test holds them together), without copying
+// the person first.
 absl::Status Store::EncodePerson(const Person& person, std::string* row) const {
   EGOV_RETURN_IF_ERROR(persons_.Encode(rows::PersonRow::default_instance(), row));
   const uint32_t size = static_cast<uint32_t>(person.ByteSizeLong());

@@ -89,8 +89,7 @@ class Window {
     if (twice != nullptr) return Taken(*twice);
     for (Named& parent : parents_) {
       if (parent.code.scheme == 0) continue;
-      const auto own =
-          std::lower_bound(given_.begin(), given_.end(), Given{parent.code, 0, -1, 0});
+      const auto own = std::lower_bound(given_.begin(), given_.end(), Given{parent.code, 0, -1, 0});
       if (own != given_.end() && own->code == parent.code) parent.in_window = own->person;
     }
     return absl::OkStatus();
@@ -228,8 +227,7 @@ class Window {
 }  // namespace
 
 exchange::LoadCommand<v1::LoadPeopleRequest, v1::LoadPeopleResponse> LoadPeople(Store& store) {
-  return [&store](const exchange::Call& call,
-                  absl::Span<const v1::LoadPeopleRequest* const> parts)
+  return [&store](const exchange::Call& call, absl::Span<const v1::LoadPeopleRequest* const> parts)
              -> absl::StatusOr<exchange::LoadStep<v1::LoadPeopleResponse>> {
     EGOV_ASSIGN_OR_RETURN(const Rules rules, RulesFor(store, call));
     const auto window = std::make_shared<Window>(store, rules);
