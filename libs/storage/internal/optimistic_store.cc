@@ -193,7 +193,7 @@ std::vector<OptimisticStore::Waiting> OptimisticStore::TakeGroup() {
   // commits.
   queue_filled_.wait_for(lock, std::chrono::milliseconds(250),
                          [this] { return stopping_ || !queue_.empty(); });
-  // Those who have just been answered are about to come back: a tenth of a flush is well spent on
+  // Those who have just been answered are about to come back: a quarter of a flush is well spent on
   // sharing the next one with them. Who is alone does not wait.
   if (!queue_.empty() && queue_.size() < expected_) {
     awaited_ = expected_;
