@@ -85,7 +85,7 @@ class Chooser {
   std::set<pki::Digest> added_;
 };
 
-void Fill(const KeptWindow& kept, const Receipt& receipt, const v1::InclusionPath& path,
+void Fill(KeptWindow kept, const Receipt& receipt, const v1::InclusionPath& path,
           EvidenceWindow* out) {
   out->set_sealed_header(kept.sealed_header);
   out->set_record(receipt.record());
@@ -93,12 +93,12 @@ void Fill(const KeptWindow& kept, const Receipt& receipt, const v1::InclusionPat
   out->set_index(receipt.index());
   *out->mutable_path() = path.hashes();
   if (!kept.request_salt.empty()) {
-    for (const std::string& part : kept.request_parts) out->add_request_parts(part);
+    for (std::string& part : kept.request_parts) out->add_request_parts(std::move(part));
     out->set_request_salt(kept.request_salt);
     out->set_end_user(kept.end_user);
   }
   if (!kept.response_salt.empty()) {
-    for (const std::string& part : kept.response_parts) out->add_response_parts(part);
+    for (std::string& part : kept.response_parts) out->add_response_parts(std::move(part));
     out->set_response_salt(kept.response_salt);
     out->set_details(kept.details);
   }
@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<uint64_t>> PositionsOf(const std::vector<KeptWindow>&
   return positions;
 }
 
-absl::StatusOr<EvidenceFile> Assemble(const std::vector<KeptWindow>& windows, const Proofs& proofs,
+absl::StatusOr<EvidenceFile> Assemble(std::vector<KeptWindow> windows, const Proofs& proofs,
                                       const std::vector<pki::Certificate>& anchors) {
   if (proofs.stamps.paths_size() != static_cast<int>(windows.size())) {
     return Invalid("BAD_STAMPS", "the stamps are not for these windows");
@@ -133,7 +133,8 @@ absl::StatusOr<EvidenceFile> Assemble(const std::vector<KeptWindow>& windows, co
     EGOV_ASSIGN_OR_RETURN(const Receipt receipt, OpenReceipt(windows[i]));
     EGOV_ASSIGN_OR_RETURN(const auto opened, proof::OpenHeader(windows[i].sealed_header));
     EGOV_ASSIGN_OR_RETURN(const auto record, proof::OpenRecord(receipt.record()));
-    Fill(windows[i], receipt, proofs.stamps.paths(static_cast<int>(i)), file.add_windows());
+    Fill(std::move(windows[i]), receipt, proofs.stamps.paths(static_cast<int>(i)),
+         file.add_windows());
     chooser.Seal(opened.header.seal_certificate(), absl::FromUnixMicros(receipt.recorded_micros()));
     if (!record.revocation().empty()) revocations.insert(record.revocation());
   }

@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<uint64_t>> PositionsOf(const std::vector<KeptWindow>&
 // The message of the file (proof::WriteFile makes its bytes), with the certificates up to `anchors`
 // that it needs. Whether it proves anything is proof::Verify's to say. INVALID_ARGUMENT BAD_STAMPS
 // when the stamps are not for these windows.
-absl::StatusOr<evidence::v1::EvidenceFile> Assemble(const std::vector<KeptWindow>& windows,
+absl::StatusOr<evidence::v1::EvidenceFile> Assemble(std::vector<KeptWindow> windows,
                                                     const Proofs& proofs,
                                                     const std::vector<pki::Certificate>& anchors);
 

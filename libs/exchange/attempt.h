@@ -34,6 +34,9 @@ struct Pipeline::Attempt {
   std::vector<disclosure::SubjectKey> keys;
   Call call;
   absl::optional<absl::StatusOr<Method::Prepared>> prepared;  // of a load: its first step
+  // Of an act: what it is known by when it comes again (rows::FirstAnswer). Made once.
+  std::string act_salt;
+  std::string act_digest;
 
   // Of the latest run:
   int runs = 0;

@@ -28,13 +28,18 @@ using google::protobuf::Message;
 // A message id is accepted this long after (and, for clocks that differ, before) `issued`.
 constexpr absl::Duration kHeaderLife = absl::Minutes(5);
 constexpr storage::TableId kFirstAnswers = 0x0040;
-constexpr int kAttempts = 16;
+constexpr int kAttempts = 32;
 constexpr size_t kMaxAnswerBytes = size_t{16} << 20;
 constexpr size_t kMaxAsked = size_t{1} << 20;
 // Refusals that one subsystem can have recorded in a minute: they cost a record each.
 constexpr int kRefusalsPerMinute = 1000;
 constexpr char kUsageService[] = "egov.disclosure.v1.UsageService";
 constexpr char kOwnData[] = "own-data";
+
+absl::Status TooManyAsked() {
+  return Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "too many are asked about at once")
+      .Expected("at most 1048576 in one window; a stream may have any number of windows");
+}
 
 std::string Bytes(const pki::Digest& digest) { return std::string(pki::AsBytes(digest)); }
 
@@ -101,17 +106,18 @@ Pipeline::~Pipeline() {
   (void)parts_.store->CommitAndWait(parts_.store->Begin());
 }
 
-bool Pipeline::RefusedTooOften(const std::string& caller, absl::Time now) const {
+bool Pipeline::RefusedTooOften(const std::string& caller) const {
+  const int64_t minute = absl::ToUnixSeconds(parts_.clock->Now()) / 60;
   const std::lock_guard<std::mutex> lock(refusals_mutex_);
-  if (absl::ToUnixSeconds(now) / 60 != refusals_minute_) return false;
+  if (minute > refusals_minute_) return false;
   const auto it = refusals_.find(caller);
   return it != refusals_.end() && it->second >= kRefusalsPerMinute;
 }
 
-void Pipeline::CountRefusal(const std::string& caller, absl::Time now) const {
-  const int64_t minute = absl::ToUnixSeconds(now) / 60;
+void Pipeline::CountRefusal(const std::string& caller) const {
+  const int64_t minute = absl::ToUnixSeconds(parts_.clock->Now()) / 60;
   const std::lock_guard<std::mutex> lock(refusals_mutex_);
-  if (minute != refusals_minute_) {
+  if (minute > refusals_minute_) {  // a clock that steps back begins no minute anew
     refusals_minute_ = minute;
     refusals_.clear();
   }
@@ -119,8 +125,8 @@ void Pipeline::CountRefusal(const std::string& caller, absl::Time now) const {
 }
 
 void Pipeline::RunAgain(std::shared_ptr<Attempt> attempt) {
-  // Not on the committer's thread, which may be what it waits for; nor on the reply thread, behind
-  // which other streams wait, as long as there is another.
+  // Not on the reply thread, behind which everybody waits, as long as there is another: a load's
+  // window takes long.
   if (parts_.workers != nullptr && parts_.workers->Run([this, attempt] { Run(attempt); }).ok())
     return;
   (void)replies_.Run([this, attempt = std::move(attempt)]() mutable { Run(std::move(attempt)); });
@@ -159,6 +165,14 @@ absl::Status Pipeline::Admit(Attempt& attempt) const {
   return absl::OkStatus();
 }
 
+absl::Status Pipeline::CheckAge(const Attempt& attempt) const {
+  const absl::Duration age =
+      attempt.question.received - absl::FromUnixMicros(attempt.header().issued_micros());
+  if (age <= kHeaderLife && age >= -kHeaderLife) return absl::OkStatus();
+  return BadHeader("STALE_HEADER", "the attempt was not made within the last five minutes",
+                   "issued_micros", "a time within five minutes of the service's clock");
+}
+
 absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
   const Question& question = attempt.question;
   const Header& header = attempt.header();
@@ -175,11 +189,7 @@ absl::Status Pipeline::CheckHeader(Attempt& attempt) const {
     return BadHeader("WRONG_METHOD", "the question was sealed for another method", "method",
                      question.method->contract->path());
   }
-  const absl::Duration age = question.received - absl::FromUnixMicros(header.issued_micros());
-  if (age > kHeaderLife || age < -kHeaderLife) {
-    return BadHeader("STALE_HEADER", "the attempt was not made within the last five minutes",
-                     "issued_micros", "a time within five minutes of the service's clock");
-  }
+  EGOV_RETURN_IF_ERROR(CheckAge(attempt));
   if (question.salt.size() != proof::kSaltSize) {
     return BadHeader("BAD_COMMITMENT", "the salt has not 16 bytes", "request",
                      "a salt of 16 bytes beside the header");
@@ -282,6 +292,13 @@ void Pipeline::FindNamed(Attempt& attempt) const {
     attempt.question.method->contract->AskedAbout(*request, &attempt.asked);
 }
 
+void Pipeline::DigestAct(Attempt& attempt) const {
+  if (!attempt.act_salt.empty()) return;
+  attempt.act_salt = base::RandomBytes(proof::kSaltSize);
+  attempt.act_digest =
+      Bytes(QuestionDigest(attempt.act_salt, attempt.header().method(), attempt.question.parts));
+}
+
 void Pipeline::PrepareLoad(Attempt& attempt) const {
   if (attempt.prepared.has_value()) return;
   attempt.prepared = attempt.question.method->method.prepare(attempt.call, attempt.requests);
@@ -340,9 +357,7 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
   const bool is_load = bound.method.shape == SHAPE_LOAD;
   if (is_load && attempt.grant.codes_per_day != 0) FindNamed(attempt);
   if (attempt.asked.size() > kMaxAsked) {
-    attempt.refusal =
-        Error(StatusCode::kInvalidArgument, "WINDOW_TOO_LARGE", "too many are asked about at once")
-            .Expected("at most 1048576 in one window; a stream may have any number of windows");
+    attempt.refusal = TooManyAsked();
     return attempt.refusal;
   }
   if (!attempt.spent) {
@@ -371,6 +386,7 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
     if (done.ok()) done = (**attempt.prepared)(transaction, emit);
     if (!done.ok()) {
       FindNamed(attempt);
+      if (attempt.asked.size() > kMaxAsked) return TooManyAsked();  // and nothing of why
       EGOV_RETURN_IF_ERROR(Resolve(transaction, attempt));
       return done;
     }
@@ -383,9 +399,9 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
   if (is_act) {
     rows::FirstAnswer first;
     first.set_message_id(attempt.header().id());
-    first.set_salt(base::RandomBytes(proof::kSaltSize));
-    first.set_question(
-        Bytes(QuestionDigest(first.salt(), attempt.header().method(), attempt.question.parts)));
+    DigestAct(attempt);
+    first.set_salt(attempt.act_salt);
+    first.set_question(attempt.act_digest);
     first.set_response(attempt.reply.parts.empty() ? std::string() : attempt.reply.parts[0]);
     transaction.Put(act, first.SerializeAsString());
   }
@@ -461,20 +477,37 @@ std::shared_ptr<Pipeline::Attempt> Pipeline::Prepare(Question question) const {
   std::shared_ptr<Attempt> attempt = Open(std::move(question));
   if (!attempt->unadmitted.ok() || !attempt->refusal.ok()) return attempt;
   Parse(*attempt);
-  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok())
+  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok()) {
     PrepareLoad(*attempt);
+    DigestAct(*attempt);  // a large window takes long: not while others wait for their turn
+  }
   return attempt;
 }
 
 void Pipeline::Serve(Question question, Done done) {
-  Serve(Open(std::move(question)), std::move(done));
+  Begin(Open(std::move(question)), std::move(done));
 }
 
 void Pipeline::Serve(std::shared_ptr<Attempt> prepared, Done done) {
-  prepared->done = std::move(done);
-  if (!prepared->unadmitted.ok()) return Finish(*prepared, prepared->unadmitted);
-  if (prepared->refusal.ok()) prepared->refusal = CheckPlace(*prepared);
-  Run(std::move(prepared));
+  // It may have waited for its turn for long: what holds for a moment only is asked of this one.
+  Attempt& attempt = *prepared;
+  attempt.question.received = attempt.call.now = parts_.clock->Now();
+  if (attempt.unadmitted.ok()) {
+    auto signer = parts_.trust->Find(attempt.signer->certificate.fingerprint(),
+                                     attempt.signer->certificate.ToDer(), pki::Purpose::kSeal,
+                                     attempt.question.received);
+    attempt.unadmitted = signer.status();
+    if (signer.ok()) attempt.signer = *std::move(signer);
+  }
+  if (attempt.unadmitted.ok() && attempt.refusal.ok()) attempt.refusal = CheckAge(attempt);
+  Begin(std::move(prepared), std::move(done));
+}
+
+void Pipeline::Begin(std::shared_ptr<Attempt> attempt, Done done) {
+  attempt->done = std::move(done);
+  if (!attempt->unadmitted.ok()) return Finish(*attempt, attempt->unadmitted);
+  if (attempt->refusal.ok()) attempt->refusal = CheckPlace(*attempt);
+  Run(std::move(attempt));
 }
 
 void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
@@ -483,7 +516,7 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
     return Finish(*attempt, Error(StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED",
                                   "there is no time left to answer"));
   }
-  if (RefusedTooOften(attempt->question.caller, attempt->question.received)) {
+  if (RefusedTooOften(attempt->question.caller)) {
     return Finish(*attempt, Error(StatusCode::kResourceExhausted, "TOO_MANY_REFUSALS",
                                   "this subsystem was refused too often within a minute")
                                 .RetryAfter(absl::Minutes(1)));
@@ -539,14 +572,14 @@ void Pipeline::Run(std::shared_ptr<Attempt> attempt) {
     return attempt->runs < kAttempts ? Run(std::move(attempt)) : Finish(*attempt, Busy());
   }
   if (!attempt->outcome.ok()) {
-    CountRefusal(attempt->question.caller, attempt->question.received);
-    // What a refused command has written goes; the refusal itself is recorded.
+    if (attempt->runs == 1) CountRefusal(attempt->question.caller);
+    // What a refused command has written goes; the refusal itself is recorded. What it was refused
+    // for must still be so then: the same act, sent twice at once, would else be refused for what
+    // it has done itself.
     attempt->reply.parts.clear();
     attempt->reply.details = parts_.details(attempt->outcome);
-    transaction = parts_.store->Begin();
+    transaction->DropWrites();
     transaction->set_commit_class(storage::CommitClass::kDisclosure);
-    const absl::Status again = seen();
-    if (!again.ok()) return Finish(*attempt, again);
     // Why an act is refused may tell something about those whom it names.
     const absl::Status noted = Note(*transaction, *attempt, Known(attempt->keys));
     if (!noted.ok()) return Finish(*attempt, noted);
@@ -594,10 +627,6 @@ void Pipeline::Record(std::shared_ptr<Attempt> attempt,
   storage::Store* const store = parts_.store;
   store->Commit(std::move(transaction),
                 [this, attempt](absl::StatusOr<storage::CommitResult> result) mutable {
-                  // A unary reply is quick, and one hand-over less; one that is part of a stream
-                  // may carry a window.
-                  if (attempt->question.stream == nullptr)
-                    return Committed(std::move(attempt), std::move(result));
                   auto committed =
                       std::make_shared<absl::StatusOr<storage::CommitResult>>(std::move(result));
                   (void)replies_.Run([this, attempt = std::move(attempt), committed]() mutable {

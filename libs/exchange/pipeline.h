@@ -7,8 +7,8 @@
 // and, for an act, its first answer are one transaction. Refusals of the store (conflict) run it
 // again.
 //
-// Thread safety: any thread. `done` runs on the committer's thread, on the reply thread for a
-// stream, on the caller's for what is refused at once.
+// Thread safety: any thread. `done` runs on the reply thread, on the caller's for what is refused
+// at once.
 #ifndef EGOV_LIBS_EXCHANGE_PIPELINE_H_
 #define EGOV_LIBS_EXCHANGE_PIPELINE_H_
 
@@ -112,8 +112,10 @@ class Pipeline {
   void Serve(Question question, Done done);
 
   // The same in two steps. Prepare does all that stands on the window alone: seal, commitment,
-  // parsing, a load's first step. It decides nothing and shows nothing, so a stream prepares a
-  // window while the one before is being served; the windows of a stream are served one by one.
+  // parsing, a load's first step. It changes nothing and shows nothing, so a stream prepares a
+  // window while the one before is being served; the windows of a stream are served one by one, and
+  // what holds for a moment only (the seal's certificate, the header's age, the right) is asked
+  // then.
   struct Attempt;
   std::shared_ptr<Attempt> Prepare(Question question) const;
   void Serve(std::shared_ptr<Attempt> prepared, Done done);
@@ -134,10 +136,12 @@ class Pipeline {
   std::shared_ptr<Attempt> Open(Question question) const;
   // Who asks, and their seal. An error leaves no record.
   absl::Status Admit(Attempt& attempt) const;
+  absl::Status CheckAge(const Attempt& attempt) const;
   absl::Status CheckHeader(Attempt& attempt) const;
   absl::Status CheckPlace(const Attempt& attempt) const;  // in its stream
   // Once for an attempt, however often it runs.
   void Parse(Attempt& attempt) const;
+  void DigestAct(Attempt& attempt) const;
   void PrepareLoad(Attempt& attempt) const;
   // Whom a load names: counted when its right has a quota of them, known to the note that its
   // refusal leaves, and of no use otherwise.
@@ -149,6 +153,7 @@ class Pipeline {
   absl::Status Resolve(storage::Reader& reader, Attempt& attempt) const;
   absl::StatusOr<bool> AnsweredBefore(storage::Transaction& transaction, Attempt& attempt,
                                       std::string* key) const;
+  void Begin(std::shared_ptr<Attempt> attempt, Done done);
   void Run(std::shared_ptr<Attempt> attempt);
   void Record(std::shared_ptr<Attempt> attempt, std::unique_ptr<storage::Transaction> transaction);
   void Committed(std::shared_ptr<Attempt> attempt, absl::StatusOr<storage::CommitResult> result);
@@ -157,8 +162,8 @@ class Pipeline {
 
   absl::Status Note(storage::Transaction& transaction, const Attempt& attempt,
                     const std::vector<disclosure::SubjectKey>& subjects) const;
-  bool RefusedTooOften(const std::string& caller, absl::Time now) const;
-  void CountRefusal(const std::string& caller, absl::Time now) const;
+  bool RefusedTooOften(const std::string& caller) const;
+  void CountRefusal(const std::string& caller) const;
   void RunAgain(std::shared_ptr<Attempt> attempt);
 
   const PipelineParts parts_;
@@ -166,7 +171,8 @@ class Pipeline {
   mutable int64_t refusals_minute_ = 0;
   mutable std::map<std::string, int> refusals_;  // by caller, in this minute
   mutable SealChecker seals_;
-  // Replies of streams are made off the committer's thread: it has the next group to write.
+  // Replies are made off the committer's thread: it has the next group to write, and gRPC may run
+  // the handler of another call, which waits for a commit, on the thread of a reply.
   rpc::Executor replies_;
 };
 

@@ -78,7 +78,7 @@ absl::StatusOr<EvidenceFile> BuildEvidence(Client& client,
       client.CallPlain(absl::StrCat(kService, "Stamp"), stamp, &proofs.stamps, timeout));
   EGOV_RETURN_IF_ERROR(AddCertificates(client, {}, timeout, &proofs));  // the log's own
   EGOV_RETURN_IF_ERROR(AddCertificates(client, wanted, timeout, &proofs));
-  return evidence::Assemble(kept, proofs, anchors);
+  return evidence::Assemble(std::move(kept), proofs, anchors);
 }
 
 }  // namespace egov::exchange

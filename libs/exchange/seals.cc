@@ -128,17 +128,21 @@ absl::Status SealChecker::Check(const proof::OpenedHeader& opened, const Signer&
       pki::Sha256Of({size, pki::AsBytes(opened.root),
                      pki::AsBytes(signer.certificate.fingerprint()), opened.signature});
   std::unique_lock<std::mutex> lock(mutex_);
-  while (true) {
+  if (good_.contains(what)) return absl::OkStatus();
+  const bool first = verifying_.insert(what).second;
+  if (!first) {
+    verified_.wait(lock, [&] { return !verifying_.contains(what); });
+    // When it was a bad one, each finds that out alone: nobody waits for bad seals in a row.
     if (good_.contains(what)) return absl::OkStatus();
-    if (verifying_.insert(what).second) break;
-    verified_.wait(lock);
   }
   lock.unlock();
   const absl::Status verified = signer.certificate.public_key().Verify(
       proof::SealedBytes(opened.size, opened.root), opened.signature);
   lock.lock();
-  verifying_.erase(what);
-  verified_.notify_all();
+  if (first) {
+    verifying_.erase(what);
+    verified_.notify_all();
+  }
   if (!verified.ok()) {
     return base::Error(absl::StatusCode::kUnauthenticated, "BAD_SEAL",
                        "the seal is not its certificate's signature over this header");

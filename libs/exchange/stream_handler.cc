@@ -178,11 +178,15 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
   // Makes the window that has arrived ready, while the one before may still be worked on and the
   // one behind it arrives.
   void Prepare(Question question) {
+    // What is parsed of it stands beside its bytes.
+    const absl::Status room = lease_.Grow(arrived_bytes_);
+    if (!room.ok()) return End(room);
     preparing_ = true;
-    next_bytes_ = arrived_bytes_;
+    next_bytes_ = 2 * arrived_bytes_;
     const auto self = shared_from_this();
     const absl::Status queued =
         parts_.workers->Run([self, question = std::move(question)]() mutable {
+          if (self->Over()) return;
           auto prepared = self->parts_.pipeline->Prepare(std::move(question));
           const std::lock_guard<std::mutex> lock(self->mutex_);
           self->preparing_ = false;
@@ -194,9 +198,14 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     ReadNext();
   }
 
+  bool Over() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return finished_;
+  }
+
   // Begins the window that is ready.
   void Work() {
-    const absl::Status known = Identify();  // its certificate may have been revoked since
+    const absl::Status known = Identify();  // its TLS certificate may have been revoked since
     if (!known.ok()) return End(known);
     working_ = true;
     working_bytes_ = next_bytes_;
@@ -342,7 +351,8 @@ class WindowStream final : public grpc::ServerBidiReactor<ByteBuffer, ByteBuffer
     metrics_->Handled(status.code(), took);
     if (!status.ok())
       LogCall(parts_, *context_, method_->contract->path(), caller_, message_id_, status, took);
-    lease_.Release();
+    // What is still being worked on keeps its share of the budget until it is done.
+    if (!preparing_ && !working_) lease_.Release();
     Finish(ToGrpcStatus(status, end_details_, parts_.short_name));
   }
 

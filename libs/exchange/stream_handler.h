@@ -13,8 +13,8 @@
 
 namespace egov::exchange {
 
-// The handler of a Query, Load or Feed. It holds one window that is being answered and one that
-// arrives and is made ready meanwhile.
+// The handler of a Query, Load or Feed. It holds one window that is being answered, one that is
+// made ready meanwhile, and one that arrives.
 grpc::internal::MethodHandler* StreamHandler(const BoundMethod* method, const HandlerParts& parts);
 
 // Shared with the unary handlers.

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/zero_copy_stream.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
 
@@ -22,6 +23,42 @@ using google::protobuf::Message;
 constexpr size_t kMaxNoteBytes = 2048;
 constexpr size_t kMaxSignatureBytes = 160;  // DER of P-384 is 104 at most
 constexpr absl::string_view kDash = "\xe2\x80\x94 ";
+
+// Takes what is serialized, in small pieces, and compares it with what it should be: nothing of a
+// file's size is allocated.
+class Comparison final : public google::protobuf::io::ZeroCopyOutputStream {
+ public:
+  explicit Comparison(absl::string_view expected) : expected_(expected) {}
+
+  bool Next(void** data, int* size) override {
+    Compare();
+    *data = piece_;
+    *size = pending_ = sizeof(piece_);
+    return same_;
+  }
+  void BackUp(int count) override { pending_ -= count; }
+  int64_t ByteCount() const override { return compared_ + pending_; }
+
+  // Once all is serialized.
+  bool Same() {
+    Compare();
+    return same_ && expected_.size() == static_cast<size_t>(compared_);
+  }
+
+ private:
+  void Compare() {
+    const absl::string_view piece(piece_, pending_);
+    same_ = same_ && expected_.substr(compared_, pending_) == piece;
+    if (same_) compared_ += pending_;
+    pending_ = 0;
+  }
+
+  const absl::string_view expected_;
+  char piece_[4096];
+  int pending_ = 0;
+  int64_t compared_ = 0;
+  bool same_ = true;
+};
 
 base::Error Bad(absl::string_view reason, absl::string_view text) {
   return base::Error(absl::StatusCode::kInvalidArgument, reason, text);
@@ -157,7 +194,9 @@ absl::Status ParseStrictly(absl::string_view bytes, absl::string_view reason, Me
                                     " has fields that this version does not know"));
   }
   // The generated serializer writes fields in ascending order and no defaults: the canonical form.
-  if (message->ByteSizeLong() != bytes.size() || message->SerializeAsString() != bytes) {
+  Comparison comparison(bytes);
+  if (message->ByteSizeLong() != bytes.size() ||
+      !message->SerializePartialToZeroCopyStream(&comparison) || !comparison.Same()) {
     return Bad(reason, absl::StrCat(message->GetDescriptor()->full_name(),
                                     " is not in its canonical serialization"));
   }

@@ -86,6 +86,10 @@ class Transaction : public Reader {
   virtual void PutStamped(absl::string_view prefix, absl::string_view suffix,
                           absl::string_view value) = 0;
 
+  // Forgets what was written and the entry, and keeps what was read: the commit still means that it
+  // is so. For who refuses and says why.
+  virtual void DropWrites() = 0;
+
   // Gives the transaction its entry; a second call replaces the first.
   virtual void Append(std::unique_ptr<Entry> entry) = 0;
 

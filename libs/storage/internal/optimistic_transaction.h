@@ -34,6 +34,10 @@ class OptimisticTransaction final : public Transaction {
                   absl::string_view value) override {
     buffer.PutStamped(prefix, suffix, value);
   }
+  void DropWrites() override {
+    buffer.Clear();
+    entry.reset();
+  }
   void Append(std::unique_ptr<Entry> appended) override { entry = std::move(appended); }
   void set_commit_class(CommitClass c) override { commit_class = c; }
   bool DependOn(absl::string_view key) override;

@@ -164,6 +164,16 @@ void WriteBuffer::PutStamped(absl::string_view prefix, absl::string_view suffix,
   bytes_ += prefix.size() + suffix.size() + value.size();
 }
 
+void WriteBuffer::Clear() {
+  lanes_.clear();
+  last_lane_ = nullptr;
+  stamped_.clear();
+  bytes_ = 0;
+  chunks_.clear();
+  free_ = nullptr;
+  left_ = 0;
+}
+
 void WriteBuffer::Stamp(uint64_t position) {
   std::string key;
   for (const Stamped& row : stamped_) {

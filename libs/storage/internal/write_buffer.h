@@ -82,6 +82,9 @@ class WriteBuffer {
   const std::vector<std::unique_ptr<Lane>>& lanes() const { return lanes_; }
   Lane* FindLane(uint16_t id) const;
 
+  // Forgets all of it.
+  void Clear();
+
   size_t bytes() const { return bytes_; }  // of keys and values written
   bool empty() const { return lanes_.empty() && stamped_.empty(); }
 

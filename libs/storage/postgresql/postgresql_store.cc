@@ -23,6 +23,7 @@ namespace {
 class PostgreSqlEngine final : public Engine {
  public:
   static absl::StatusOr<std::unique_ptr<PostgreSqlEngine>> Open(const PostgreSqlOptions& options);
+  ~PostgreSqlEngine() override;
 
   absl::StatusOr<bool> Get(const View* view, absl::string_view key, std::string* value) override;
   absl::Status MultiGet(const View* view, absl::Span<const absl::string_view> keys,
@@ -103,6 +104,12 @@ absl::StatusOr<std::unique_ptr<PostgreSqlEngine>> PostgreSqlEngine::Open(
   std::unique_ptr<PostgreSqlEngine> engine(new PostgreSqlEngine(options));
   EGOV_RETURN_IF_ERROR(engine->Prepare());
   return engine;
+}
+
+// The server notices the end of a connection a little later than the one who ends it: the next
+// owner shall not find the lock still taken.
+PostgreSqlEngine::~PostgreSqlEngine() {
+  if (writer_ != nullptr) writer_->Run("SELECT pg_advisory_unlock_all()").IgnoreError();
 }
 
 absl::Status PostgreSqlEngine::Prepare() {

@@ -200,6 +200,28 @@ TEST_P(StoreConformanceTest, FollowersSeeCommittedRowsBeforeTheCallersHear) {
   EXPECT_EQ(follower.seen, "0:aa1=y 0:aa2=x 1:aa3=later 2:aa1- ");
 }
 
+TEST_P(StoreConformanceTest, WhoseWritesWereDroppedCommitsNothingButWhatItReadMustStillBeSo) {
+  std::string value;
+  auto refusing = store_->Begin();
+  EXPECT_FALSE(*refusing->Get("aa1", &value));
+  refusing->Put("ab1", "what the refused command wrote");
+  refusing->PutStamped("ab2", "", "and this");
+  refusing->Append(std::make_unique<Entry>());
+  refusing->DropWrites();
+  refusing->Put("ac1", "why");
+  EXPECT_FALSE(*refusing->Get("ab1", &value));
+  ASSERT_THAT(store_->CommitAndWait(std::move(refusing)), IsOk());
+  EXPECT_EQ(Rows("ab", "ad"), "ac1=why");
+  EXPECT_EQ(store_->horizon(), 0u);
+
+  auto outdated = store_->Begin();
+  EXPECT_FALSE(*outdated->Get("aa1", &value));
+  ASSERT_THAT(Write("aa1", "x", true), IsOk());
+  outdated->DropWrites();
+  outdated->Put("ac1", "of what is no longer so");
+  EXPECT_TRUE(IsConflict(store_->CommitAndWait(std::move(outdated)).status()));
+}
+
 TEST_P(StoreConformanceTest, WhoDependsOnAFollowedRowConflictsWithItsWriter) {
   RecordingFollower follower;
   store_->AddFollower("aa", &follower);

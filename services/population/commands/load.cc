@@ -71,7 +71,7 @@ class Window {
       for (const v1::Person& person : part->people()) {
         absl::Status status = CheckOne(person);
         if (!status.ok()) return In("people", people_.size(), std::move(status));
-        // Encoded now that they are in the processor's cache; nobody looks at `person` again.
+        // Encoded now that they are in the processor's cache.
         Row row;
         row.begin = rows_.size();
         EGOV_RETURN_IF_ERROR(store_.EncodePerson(person, &rows_));
