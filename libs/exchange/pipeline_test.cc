@@ -236,6 +236,37 @@ TEST(PipelineTest, WindowsPreparedWhileTheOneBeforeIsServedAreTakenInInOrder) {
       << "after the last one";
 }
 
+TEST(PipelineTest, AWindowWhoseHeaderGrewOldWhileItWaitedForItsTurnIsRefused) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "LoadCards", "lending");
+  core.Grant(kLender, "GetCard", "lending", Both());
+  Windows windows(core, lender);
+  const LoadCardsRequest load = LoadOf(1, 1);
+  auto prepared = core.Prepare(windows.Next(load, true));
+  core.StepClock(absl::Minutes(6));
+  const Reply refused = core.Serve(std::move(prepared));
+  EXPECT_THAT(refused.status, Fails(StatusCode::kInvalidArgument, "STALE_HEADER"));
+  EXPECT_FALSE(refused.receipt.empty());
+  core.StepClock(-absl::Minutes(6));
+  EXPECT_THAT(core.Ask(lender, "GetCard", "lending", Both(), GetOf(1)).status,
+              Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
+}
+
+// A year on, the seal's certificate has expired.
+TEST(PipelineTest, TheSealsCertificateIsAskedForWhenAPreparedWindowIsServed) {
+  Core core;
+  const CoreMember& lender = core.Member(kLender);
+  core.Grant(kLender, "LoadCards", "lending");
+  Windows windows(core, lender);
+  const LoadCardsRequest load = LoadOf(1, 1);
+  auto prepared = core.Prepare(windows.Next(load, true));
+  core.StepClock(absl::Hours(24 * 365));
+  const Reply refused = core.Serve(std::move(prepared));
+  EXPECT_EQ(refused.status.code(), StatusCode::kUnauthenticated) << refused.status;
+  EXPECT_TRUE(refused.receipt.empty());
+}
+
 TEST(PipelineTest, TheRightIsAskedForWhenAPreparedWindowIsServed) {
   Core core;
   const CoreMember& lender = core.Member(kLender);

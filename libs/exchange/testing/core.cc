@@ -76,7 +76,7 @@ Core::Core()
   parts.trust = trust_.get();
   watched_.lending = &lending_;
   parts.subjects = &watched_;
-  parts.clock = &base::Clock::Real();
+  parts.clock = &clock_;
   parts.ids = &base::Ids::Random();
   parts.time_stamp_age = [] { return absl::ZeroDuration(); };
   parts.details = [](const absl::Status& status) { return std::string(status.message()); };

@@ -4,6 +4,7 @@
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_CORE_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_CORE_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "egov/access/v1/access_service.pb.h"
+#include "libs/base/clock.h"
 #include "libs/exchange/pipeline.h"
 #include "libs/exchange/testing/lending.h"
 #include "libs/pki/testing/authority.h"
@@ -62,6 +64,9 @@ class Core {
   // is served.
   void set_between(std::function<void()> between) { watched_.between = std::move(between); }
 
+  // Moves the pipeline's clock away from the machine's.
+  void StepClock(absl::Duration by) { clock_.micros += absl::ToInt64Microseconds(by); }
+
   TrustFiles trust_files() const;
   const pki::Certificate& log_certificate() const { return log_seal_.certificate; }
   evidence::Log& log() { return *log_; }
@@ -80,6 +85,12 @@ class Core {
     std::function<void()> between;
   };
 
+  struct SteppingClock final : base::Clock {
+    absl::Time Now() const override { return Real().Now() + absl::Microseconds(micros.load()); }
+    std::atomic<int64_t> micros{0};
+  };
+
+  SteppingClock clock_;
   std::string directory_;
   pki::testing::Identity root_, seals_, log_seal_;
   std::map<std::string, CoreMember> members_;
