@@ -2,7 +2,6 @@
 //
 //   population --config FILE              runs until SIGTERM or SIGINT
 //   population --config FILE --check-config   says whether the configuration is right, and ends
-
 #include <iostream>
 #include <memory>
 #include <string>
