@@ -16,6 +16,10 @@ namespace egov::exchange {
 constexpr size_t kMaxPartBytes = size_t{1} << 20;
 constexpr size_t kMaxParts = 4096;
 constexpr size_t kMaxWindowBytes = size_t{16} << 20;
+constexpr int kMaxBundle = 32;  // calls
+
+constexpr char kBundleService[] = "egov.exchange.v1.BundleService";
+constexpr char kCallBundle[] = "/egov.exchange.v1.BundleService/CallBundle";
 
 // Metadata keys.
 constexpr char kHeaderKey[] = "egov-header-bin";
@@ -29,6 +33,13 @@ inline std::string ToString(const grpc::ByteBuffer& buffer) {
   if (!buffer.TrySingleSlice(&slice).ok() && !buffer.DumpToSingleSlice(&slice).ok())
     return std::string();
   return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
+}
+
+// False when the bytes are not such a message.
+inline bool ParseFrom(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite* message) {
+  grpc::Slice slice;
+  if (!buffer.TrySingleSlice(&slice).ok() && !buffer.DumpToSingleSlice(&slice).ok()) return false;
+  return message->ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
 }
 
 inline grpc::ByteBuffer ToBuffer(absl::string_view bytes) {

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "egov/evidence/v1/evidence_service.pb.h"
+#include "egov/exchange/v1/bundle_service.pb.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
 #include "libs/exchange/bytes.h"
@@ -51,7 +52,12 @@ class ClientImpl final : public Client {
         trust_(std::move(trust)),
         seal_(std::move(seal)),
         caller_(seal_.SpiffeId()->ToUri()),
-        seals_(std::move(key), [this] { return in_flight_.load(std::memory_order_relaxed); }),
+        seal_key_(std::move(key)),
+        seals_(
+            &seal_key_, [this] { return in_flight_.load(std::memory_order_relaxed); },
+            [this](const absl::Status& status, std::vector<SealMaker::Header> batch) {
+              Sealed(status, std::move(batch));
+            }),
         receipts_(options_.audience, trust_.get(), memory.get(), options_.clock),
         memory_(std::move(memory)),
         stub_(channels_->Next()),
@@ -104,7 +110,7 @@ class ClientImpl final : public Client {
     std::sort(sorted.items.begin(), sorted.items.end());
     EGOV_RETURN_IF_ERROR(receipts_.health());
     return OpenClientStream(
-        {channels_.get(), &seals_, &receipts_, options_.clock, options_.audience, caller_,
+        {channels_.get(), &seal_key_, &receipts_, options_.clock, options_.audience, caller_,
          seal_.fingerprint(), seal_.ToDer(), options_.patience, [this] { Noted(); }},
         method, std::move(sorted), timeout);
   }
@@ -163,12 +169,26 @@ class ClientImpl final : public Client {
     Outcome done;
     int tries = 0;
     // Of the attempt under way:
-    std::unique_ptr<ClientContext> context;
     std::string sealed_header;
     std::string salt;
     uint64_t seen = 0;
+  };
+
+  // What was sent as one RPC: a call by itself, or some in a bundle.
+  struct Flight {
+    std::vector<std::shared_ptr<UnaryCall>> calls;
+    size_t bytes = 0;
+    ClientContext context;
     ByteBuffer question;
     ByteBuffer answer;
+  };
+
+  // How a call came back. Receipt and salt are empty when it left no record.
+  struct Arrival {
+    grpc::Status status;
+    std::string message;
+    std::string receipt;
+    std::string salt;
   };
 
   void Begin(const std::string& method, const Purpose& purpose, std::string request,
@@ -209,44 +229,118 @@ class ClientImpl final : public Client {
     header.set_request(std::string(pki::AsBytes(proof::Commit(call->salt, call->request))));
     header.set_last(true);
     header.set_seal_certificate(std::string(pki::AsBytes(seal_.fingerprint())));
-    seals_.Seal(header.SerializeAsString(), [this, call](absl::StatusOr<std::string> sealed) {
-      if (!sealed.ok()) return Over(*call, sealed.status());
-      call->sealed_header = *std::move(sealed);
-      Send(call);
-    });
+    seals_.Seal({header.SerializeAsString(), std::move(call)});
   }
 
-  void Send(const std::shared_ptr<UnaryCall>& call) {
-    call->context = std::make_unique<ClientContext>();
-    const absl::Duration left = call->deadline - options_.clock->Now();
-    channels_->Prepare(call->context.get(), std::max(left, absl::Milliseconds(1)));
-    call->context->AddMetadata(kHeaderKey, call->sealed_header);
-    call->context->AddMetadata(kSaltKey, call->salt);
-    if (!call->purpose.end_user.empty())
-      call->context->AddMetadata(kUserKey, call->purpose.end_user);
-    if (!receipts_.introduced()) call->context->AddMetadata(kCertificateKey, seal_.ToDer());
-    call->question = ToBuffer(call->request);
-    call->answer.Clear();
-    stub_.UnaryCall(call->context.get(), call->method, {}, &call->question, &call->answer,
-                    [this, call](grpc::Status status) { Receive(call, status); });
+  // Who is sealed together is sent together, as far as one bundle can hold them.
+  void Sealed(const absl::Status& status, std::vector<SealMaker::Header> batch) {
+    std::vector<std::unique_ptr<Flight>> flights;
+    for (SealMaker::Header& one : batch) {
+      auto call = std::static_pointer_cast<UnaryCall>(std::move(one.owner));
+      if (!status.ok()) {
+        Over(*call, status);
+        continue;
+      }
+      call->sealed_header = std::move(one.bytes);
+      auto flight = std::find_if(flights.begin(), flights.end(),
+                                 [&](const auto& other) { return MayJoin(*other, *call); });
+      if (flight == flights.end()) flight = flights.insert(flight, std::make_unique<Flight>());
+      (*flight)->bytes += call->request.size();
+      (*flight)->calls.push_back(std::move(call));
+    }
+    for (auto& flight : flights) Send(std::move(flight));
   }
 
-  void Receive(const std::shared_ptr<UnaryCall>& call, const grpc::Status& status) {
+  // One method, and one deadline for all, which takes a hundredth of their time from none.
+  bool MayJoin(const Flight& flight, const UnaryCall& call) const {
+    const UnaryCall& first = *flight.calls[0];
+    const absl::Duration left = first.deadline - options_.clock->Now();
+    return first.method == call.method && flight.calls.size() < kMaxBundle &&
+           flight.bytes + call.request.size() <= kMaxPartBytes &&
+           absl::AbsDuration(call.deadline - first.deadline) * 200 <= left;
+  }
+
+  void Send(std::unique_ptr<Flight> sent) {
+    const std::shared_ptr<Flight> flight = std::move(sent);
+    absl::Time deadline = absl::InfiniteFuture();
+    for (const auto& call : flight->calls) deadline = std::min(deadline, call->deadline);
+    channels_->Prepare(&flight->context,
+                       std::max(deadline - options_.clock->Now(), absl::Milliseconds(1)));
+    if (!receipts_.introduced()) flight->context.AddMetadata(kCertificateKey, seal_.ToDer());
+    if (flight->calls.size() > 1) return SendBundle(flight);
+    const UnaryCall& call = *flight->calls[0];
+    flight->context.AddMetadata(kHeaderKey, call.sealed_header);
+    flight->context.AddMetadata(kSaltKey, call.salt);
+    if (!call.purpose.end_user.empty())
+      flight->context.AddMetadata(kUserKey, call.purpose.end_user);
+    flight->question = ToBuffer(call.request);
+    stub_.UnaryCall(&flight->context, call.method, {}, &flight->question, &flight->answer,
+                    [this, flight](grpc::Status status) {
+                      receipts_.Introduce(Trailer(flight->context, kCertificateKey));
+                      Arrival arrival;
+                      if (status.ok()) arrival.message = ToString(flight->answer);
+                      arrival.status = std::move(status);
+                      arrival.receipt = Trailer(flight->context, kReceiptKey);
+                      arrival.salt = Trailer(flight->context, kSaltKey);
+                      Receive(flight->calls[0], std::move(arrival));
+                    });
+  }
+
+  void SendBundle(const std::shared_ptr<Flight>& flight) {
+    egov::exchange::v1::CallBundleRequest bundle;
+    bundle.set_method(flight->calls[0]->method);
+    for (const auto& call : flight->calls) {
+      egov::exchange::v1::BundledCall& bundled = *bundle.add_calls();
+      bundled.set_header(call->sealed_header);
+      bundled.set_salt(call->salt);
+      bundled.set_end_user(call->purpose.end_user);
+      bundled.set_message(call->request);
+    }
+    flight->question = ToBuffer(bundle.SerializeAsString());
+    stub_.UnaryCall(&flight->context, kCallBundle, {}, &flight->question, &flight->answer,
+                    [this, flight](const grpc::Status& status) { ReceiveBundle(*flight, status); });
+  }
+
+  void ReceiveBundle(const Flight& flight, grpc::Status status) {
+    receipts_.Introduce(Trailer(flight.context, kCertificateKey));
+    egov::exchange::v1::CallBundleResponse bundle;
+    if (status.ok() && (!ParseFrom(flight.answer, &bundle) ||
+                        static_cast<size_t>(bundle.answers_size()) != flight.calls.size())) {
+      status =
+          grpc::Status(grpc::StatusCode::DATA_LOSS, "the service's answer to a bundle is none");
+    }
+    for (size_t i = 0; i < flight.calls.size(); ++i) {
+      Arrival arrival;
+      arrival.status = status;
+      if (status.ok()) {
+        egov::exchange::v1::BundledAnswer& answer = *bundle.mutable_answers(static_cast<int>(i));
+        if (answer.code() != 0) {
+          arrival.status = grpc::Status(static_cast<grpc::StatusCode>(answer.code()),
+                                        answer.status_message(), answer.details());
+        }
+        arrival.message = std::move(*answer.mutable_message());
+        arrival.receipt = std::move(*answer.mutable_receipt());
+        arrival.salt = std::move(*answer.mutable_salt());
+      }
+      Receive(flight.calls[i], std::move(arrival));
+    }
+  }
+
+  void Receive(const std::shared_ptr<UnaryCall>& call, Arrival arrival) {
+    const grpc::Status& status = arrival.status;
     RawAnswer answer;
     answer.exchange.sealed_header = call->sealed_header;
     answer.exchange.request_salt = call->salt;
     answer.exchange.end_user = call->purpose.end_user;
     answer.exchange.details = status.error_details();
-    const std::string receipt = Trailer(*call->context, kReceiptKey);
-    answer.exchange.response_salt = Trailer(*call->context, kSaltKey);
-    receipts_.Introduce(Trailer(*call->context, kCertificateKey));
+    answer.exchange.response_salt = std::move(arrival.salt);
     absl::Status outcome = rpc::FromGrpc(status);
-    if (status.ok()) answer.message = ToString(call->answer);
-    if (status.ok() || !receipt.empty()) {
+    if (status.ok()) answer.message = std::move(arrival.message);
+    if (status.ok() || !arrival.receipt.empty()) {
       answer.exchange.request_parts.push_back(call->request);
       if (status.ok()) answer.exchange.response_parts.push_back(answer.message);
-      const absl::Status proven =
-          receipts_.Verify(receipt, outcome, ReceiptContext{0, "", call->seen}, &answer.exchange);
+      const absl::Status proven = receipts_.Verify(
+          arrival.receipt, outcome, ReceiptContext{0, "", call->seen}, &answer.exchange);
       if (!proven.ok()) {
         // What does not prove itself is not handed on, whatever it says.
         outcome = proven;
@@ -340,6 +434,7 @@ class ClientImpl final : public Client {
   const std::unique_ptr<Trust> trust_;
   const pki::Certificate seal_;
   const std::string caller_;
+  const pki::PrivateKey seal_key_;
   SealMaker seals_;
   ReceiptChecker receipts_;
   const std::unique_ptr<CheckpointMemory> memory_;

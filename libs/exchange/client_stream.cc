@@ -152,7 +152,8 @@ class StreamImpl final : public Stream {
     header.set_previous(previous_header_);
     header.set_last(last);
     header.set_seal_certificate(std::string(pki::AsBytes(parts_.seal_certificate)));
-    EGOV_RETURN_IF_ERROR(Seal(header.SerializeAsString(), &sent.sealed_header));
+    EGOV_ASSIGN_OR_RETURN(sent.sealed_header,
+                          SealAlone(*parts_.seal_key, header.SerializeAsString()));
     egov::exchange::v1::WindowEnd end;
     end.set_header(sent.sealed_header);
     end.set_salt(sent.request_salt);
@@ -236,23 +237,6 @@ class StreamImpl final : public Stream {
   }
 
  private:
-  absl::Status Seal(std::string header, std::string* sealed) {
-    std::mutex mutex;
-    std::condition_variable ready;
-    bool over = false;
-    absl::Status status;
-    parts_.seals->Seal(std::move(header), [&](absl::StatusOr<std::string> result) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      status = result.status();
-      if (result.ok()) *sealed = *std::move(result);
-      over = true;
-      ready.notify_one();
-    });
-    std::unique_lock<std::mutex> lock(mutex);
-    ready.wait(lock, [&] { return over; });
-    return status;
-  }
-
   // The service introduces its log in the initial metadata, which is there with the first message.
   void Introduce() {
     const auto& metadata = context_.GetServerInitialMetadata();

@@ -16,7 +16,7 @@ namespace egov::exchange {
 // What a stream uses of its client, which outlives it.
 struct StreamParts {
   rpc::Channels* channels;
-  SealMaker* seals;
+  const pki::PrivateKey* seal_key;
   ReceiptChecker* receipts;
   const base::Clock* clock;
   std::string audience;

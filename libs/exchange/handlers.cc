@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
+#include "libs/exchange/bundle_handler.h"
 #include "libs/exchange/bytes.h"
 #include "libs/exchange/stream_handler.h"
 #include "libs/rpc/deadline.h"
@@ -80,6 +81,17 @@ void LogCall(const HandlerParts& parts, const CallbackServerContext& context,
   parts.logger->LogCall(call);
 }
 
+void CallEnded(const HandlerParts& parts, const CallbackServerContext& context,
+               absl::string_view method, absl::string_view caller, absl::Time received,
+               const Reply& reply, rpc::MethodMetrics* metrics) {
+  const absl::Duration took = parts.clock->Now() - received;
+  metrics->Handled(reply.status.code(), took);
+  if (reply.status.ok() && !parts.logger->Enabled(rpc::LogLevel::kDebug) &&
+      took <= absl::Seconds(1))
+    return;
+  LogCall(parts, context, method, caller, reply.message_id, reply.status, took);
+}
+
 namespace {
 
 // What a unary call holds until it is answered.
@@ -102,12 +114,7 @@ void Answer(const HandlerParts& parts, const std::string& path, UnaryCall& call,
   if (call.with_certificate)
     call.context->AddTrailingMetadata(kCertificateKey, parts.log_certificates);
   if (reply.status.ok() && !reply.parts.empty()) *call.response = ToBuffer(reply.parts[0]);
-  const absl::Duration took = parts.clock->Now() - call.received;
-  call.metrics->Handled(reply.status.code(), took);
-  if (!reply.status.ok() || parts.logger->Enabled(rpc::LogLevel::kDebug) ||
-      took > absl::Seconds(1)) {
-    LogCall(parts, *call.context, path, call.caller, reply.message_id, reply.status, took);
-  }
+  CallEnded(parts, *call.context, path, call.caller, call.received, reply, call.metrics);
   call.lease.Release();
   call.reactor->Finish(ToGrpcStatus(reply.status, reply.details, parts.short_name));
 }
@@ -144,8 +151,7 @@ grpc::internal::MethodHandler* UnaryHandler(const BoundMethod* method, const Han
         Question question;
         question.method = method;
         question.caller = call->caller;
-        std::copy((*peer)->certificate_sha256.begin(), (*peer)->certificate_sha256.end(),
-                  question.tls_certificate.begin());
+        question.tls_certificate = (*peer)->certificate_sha256;
         question.sealed_header = Metadata(*context, kHeaderKey);
         question.salt = Metadata(*context, kSaltKey);
         question.end_user = Metadata(*context, kUserKey);
@@ -224,11 +230,18 @@ std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundM
   std::vector<std::string> paths;
   std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>> handlers;
   for (const BoundMethod* method : methods) {
-    const bool unary = method->method.shape == egov::exchange::v1::SHAPE_READ ||
-                       method->method.shape == egov::exchange::v1::SHAPE_WRITE;
+    const bool unary = method->unary();
     Add(unary ? RpcMethod::NORMAL_RPC : RpcMethod::BIDI_STREAMING, method->contract->path(),
         unary ? UnaryHandler(method, parts) : StreamHandler(method, parts), &paths, &handlers);
   }
+  return std::make_unique<RawService>(std::move(paths), std::move(handlers));
+}
+
+std::unique_ptr<grpc::Service> NewBundleService(const std::vector<const BoundMethod*>& methods,
+                                                HandlerParts parts) {
+  std::vector<std::string> paths;
+  std::vector<std::pair<RpcMethod::RpcType, grpc::internal::MethodHandler*>> handlers;
+  Add(RpcMethod::NORMAL_RPC, kCallBundle, BundleHandler(methods, parts), &paths, &handlers);
   return std::make_unique<RawService>(std::move(paths), std::move(handlers));
 }
 

@@ -76,6 +76,10 @@ struct HandlerParts {
 std::unique_ptr<grpc::Service> NewExchangeService(const std::vector<const BoundMethod*>& methods,
                                                   HandlerParts parts);
 
+// Serves those of the methods that are unary in bundles too. `methods` outlive the service.
+std::unique_ptr<grpc::Service> NewBundleService(const std::vector<const BoundMethod*>& methods,
+                                                HandlerParts parts);
+
 // A method without header and record: its answer proves itself. Runs on a worker.
 struct PlainMethod {
   std::string service;

@@ -8,6 +8,7 @@
 
 #include "absl/time/clock.h"
 #include "egov/evidence/v1/evidence_service.pb.h"
+#include "egov/exchange/v1/bundle_service.pb.h"
 #include "libs/exchange/testing/fixture.h"
 #include "libs/merkle/merkle.h"
 #include "libs/pki/testing/authority.h"
@@ -22,6 +23,10 @@ namespace {
 using absl::StatusCode;
 using base::Fails;
 using base::IsOk;
+using egov::exchange::v1::BundledAnswer;
+using egov::exchange::v1::BundledCall;
+using egov::exchange::v1::CallBundleRequest;
+using egov::exchange::v1::CallBundleResponse;
 using egov::exchange::v1::Header;
 using egov::exchange::v1::SealedHeader;
 using namespace egov::testing::lending::v1;  // NOLINT: the contract's messages
@@ -112,6 +117,37 @@ class HostileTest : public LendingTest {
     return rpc::testing::Call(channels_->Next(), made.method, made.request, &context).status();
   }
 
+  absl::StatusOr<CallBundleResponse> SendBundle(const CallBundleRequest& bundle,
+                                                const std::string& certificate) {
+    grpc::ClientContext context;
+    channels_->Prepare(&context, absl::Seconds(10));
+    context.AddMetadata("egov-certificate-bin", certificate);
+    const auto answer =
+        rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
+                           bundle.SerializeAsString(), &context);
+    if (!answer.ok()) return answer.status();
+    CallBundleResponse response;
+    EXPECT_TRUE(response.ParseFromString(*answer));
+    return response;
+  }
+
+  static CallBundleRequest Bundle(const std::vector<Handmade>& calls) {
+    CallBundleRequest bundle;
+    bundle.set_method(kGetCard);
+    for (const Handmade& made : calls) {
+      BundledCall& call = *bundle.add_calls();
+      call.set_header(made.sealed.SerializeAsString());
+      call.set_salt(made.salt);
+      call.set_message(made.request);
+    }
+    return bundle;
+  }
+
+  static absl::Status Of(const BundledAnswer& answer) {
+    return rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(answer.code()),
+                                      answer.status_message(), answer.details()));
+  }
+
   ClientOptions options_;
   std::unique_ptr<pki::PrivateKey> key_;
   std::unique_ptr<pki::Certificate> certificate_;
@@ -141,6 +177,109 @@ TEST_F(HostileTest, AReplayedHeaderIsRefusedAfterARestartToo) {
   StartRegister();
   Connect();
   EXPECT_THAT(Send(made), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
+}
+
+TEST_F(HostileTest, EachCallOfABundleIsAnsweredOrRefusedForItself) {
+  const Handmade good = Make();
+  Handmade garbage = Make();
+  garbage.sealed.set_header("not a header");
+  Handmade other = Make();
+  other.request = Ask(8).SerializeAsString();
+  const std::vector<Handmade> calls = {
+      good,
+      good,  // twice in one bundle: one of the two is a replay
+      Make([](Handmade& m) { m.header.set_method(kIssueCard); }),
+      garbage,
+      other,
+      Make([](Handmade& m) { m.header.set_purpose("curiosity"); }),
+      Make(),
+  };
+  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
+                            SendBundle(Bundle(calls), good.certificate));
+  ASSERT_EQ(response.answers_size(), 7);
+  const bool first = response.answers(0).code() == 0;
+  EXPECT_THAT(Of(response.answers(first ? 0 : 1)), IsOk());
+  EXPECT_THAT(Of(response.answers(first ? 1 : 0)), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
+  EXPECT_THAT(Of(response.answers(2)),
+              Fails(StatusCode::kInvalidArgument, "WRONG_METHOD", "header.method"));
+  EXPECT_THAT(Of(response.answers(3)), Fails(StatusCode::kInvalidArgument, "BAD_HEADER"));
+  EXPECT_THAT(Of(response.answers(4)), Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT"));
+  EXPECT_THAT(Of(response.answers(5)), Fails(StatusCode::kPermissionDenied, "PURPOSE_NOT_ALLOWED"));
+  EXPECT_THAT(Of(response.answers(6)), IsOk());
+  // A receipt for whatever came behind a good seal and for the first time, a message for whom it
+  // was answered.
+  for (int i = 0; i < 7; ++i) {
+    const BundledAnswer& answer = response.answers(i);
+    EXPECT_EQ(answer.receipt().empty(), i == (first ? 1 : 0) || i == 3) << i;
+    EXPECT_EQ(answer.message().empty(), answer.code() != 0) << i;
+  }
+  // And once more: every attempt is known now.
+  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse again,
+                            SendBundle(Bundle({good, calls[5], calls[6]}), good.certificate));
+  for (const BundledAnswer& answer : again.answers()) {
+    EXPECT_THAT(Of(answer), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
+    EXPECT_EQ(answer.receipt(), "");
+  }
+}
+
+TEST_F(HostileTest, ABundleThatIsNoneIsRefusedAndNothingOfItIsDone) {
+  const Handmade made = Make();
+  const uint64_t before = register_->log().Newest().size;
+  const auto bad = [&](const CallBundleRequest& bundle, const std::string& field) {
+    EXPECT_THAT(SendBundle(bundle, made.certificate),
+                Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE", field));
+  };
+  bad(Bundle({}), "calls");
+  bad(Bundle(std::vector<Handmade>(33, made)), "calls");
+  for (const char* method :
+       {"", "GetCard", kFindBlocked, "/egov.evidence.v1.EvidenceService/GetReceipt",
+        "/egov.exchange.v1.BundleService/CallBundle"}) {
+    CallBundleRequest bundle = Bundle({made});
+    bundle.set_method(method);
+    bad(bundle, "method");
+  }
+  grpc::ClientContext context;
+  channels_->Prepare(&context, absl::Seconds(10));
+  EXPECT_THAT(rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
+                                 "\x0a\xff", &context),
+              Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE"));
+  EXPECT_EQ(register_->log().Newest().size, before);
+  // The same attempt is still good for its first time.
+  EXPECT_THAT(Send(made), IsOk());
+}
+
+TEST_F(HostileTest, ABundleOfAStrangerToItsMethodIsRefusedCallByCall) {
+  const Handmade made = Make([](Handmade& m) { m.method = kIssueCard; });
+  CallBundleRequest bundle = Bundle({made, Make()});
+  bundle.set_method(kIssueCard);
+  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
+                            SendBundle(bundle, made.certificate));
+  ASSERT_EQ(response.answers_size(), 2);
+  for (const BundledAnswer& answer : response.answers()) {
+    EXPECT_THAT(Of(answer), Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
+    EXPECT_EQ(answer.receipt(), "");
+  }
+}
+
+TEST_F(HostileTest, CallsCountOneByOneAgainstWhatTheServiceTakesOnAlsoInABundle) {
+  channels_.reset();
+  StopRegister();
+  config_.set_max_calls(2);
+  StartRegister();
+  Connect();
+  EGOV_ASSERT_OK_AND_ASSIGN(
+      const CallBundleResponse response,
+      SendBundle(Bundle({Make(), Make(), Make(), Make(), Make(), Make()}), certificate_->ToDer()));
+  int answered = 0, refused = 0;
+  for (const BundledAnswer& answer : response.answers()) {
+    const auto detail = base::DetailOf(Of(answer));
+    answered += answer.code() == 0;
+    refused += detail.has_value() && detail->reason == "OVERLOADED" &&
+               detail->retry_after > absl::ZeroDuration();
+  }
+  EXPECT_GE(answered, 2);
+  EXPECT_GE(refused, 1);
+  EXPECT_EQ(answered + refused, 6);
 }
 
 TEST_F(HostileTest, AHeaderForAnotherServiceMethodTimeOrContentIsRefused) {

@@ -29,7 +29,9 @@ using google::protobuf::Message;
 constexpr absl::Duration kHeaderLife = absl::Minutes(5);
 constexpr storage::TableId kFirstAnswers = 0x0040;
 constexpr int kAttempts = 32;
-constexpr size_t kMaxAnswerBytes = size_t{16} << 20;
+// Of answers.
+constexpr size_t kMaxUnaryBytes = size_t{1} << 20;
+constexpr size_t kMaxWindowBytes = size_t{16} << 20;
 constexpr size_t kMaxAsked = size_t{1} << 20;
 // Refusals that one subsystem can have recorded in a minute: they cost a record each.
 constexpr int kRefusalsPerMinute = 1000;
@@ -426,10 +428,13 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
     bytes += part.size();
     attempt.reply.parts.push_back(std::move(part));
   }
-  if (bytes > kMaxAnswerBytes) {
+  const bool unary = attempt.question.method->unary();
+  if (bytes > (unary ? kMaxUnaryBytes : kMaxWindowBytes)) {
     return Error(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE",
-                 "the answer to this window exceeds what a window holds")
-        .Expected("fewer subjects in a window; a stream may have any number of windows");
+                 unary ? "the answer exceeds 1 MiB"
+                       : "the answer to this window exceeds what a window holds")
+        .Expected(unary ? "a smaller page"
+                        : "fewer subjects in a window; a stream may have any number of windows");
   }
   // Who reads the list of who looked at them has not looked at anybody.
   if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData)

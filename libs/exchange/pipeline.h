@@ -43,6 +43,11 @@ struct BoundMethod {
   std::string name;     // "GetPerson"
   Method method;
   std::unique_ptr<const disclosure::Contract> contract;
+
+  bool unary() const {
+    return method.shape == egov::exchange::v1::SHAPE_READ ||
+           method.shape == egov::exchange::v1::SHAPE_WRITE;
+  }
 };
 
 // How the windows of one stream hang together. Owned by the stream's handler; one window at a time.

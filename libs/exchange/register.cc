@@ -21,6 +21,7 @@
 #include "libs/evidence/log.h"
 #include "libs/evidence/service.h"
 #include "libs/evidence/stamper.h"
+#include "libs/exchange/bytes.h"
 #include "libs/exchange/handlers.h"
 #include "libs/exchange/pipeline.h"
 #include "libs/exchange/standard_services.h"
@@ -222,11 +223,14 @@ class RegisterImpl final : public Register {
     handlers.clock = clock_;
     handlers.short_name = self_.subsystem();
     handlers.log_certificates = log_certificate_->ToDer();
+    std::vector<const BoundMethod*> all;
     for (const auto& [name, methods] : services_) {
       std::vector<const BoundMethod*> list;
       for (const auto& method : methods) list.push_back(method.get());
       server_->Add(NewExchangeService(list, handlers), name);
+      all.insert(all.end(), list.begin(), list.end());
     }
+    server_->Add(NewBundleService(all, handlers), kBundleService);
     // Waiting for a slow time-stamping authority must not keep windows and feeds from their
     // workers.
     handlers.workers = evidence_workers_.get();

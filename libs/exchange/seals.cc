@@ -34,14 +34,25 @@ size_t MostLeaves(size_t header_bytes) {
   return leaves;
 }
 
+std::string Sealed(std::string header, uint32_t index, uint32_t size, const merkle::Path& path,
+                   const std::string& signature) {
+  egov::exchange::v1::SealedHeader sealed;
+  sealed.set_header(std::move(header));
+  sealed.set_index(index);
+  sealed.set_size(size);
+  for (const pki::Digest& hash : path) sealed.add_path(hash.data(), hash.size());
+  sealed.set_signature(signature);
+  return sealed.SerializeAsString();
+}
+
 }  // namespace
 
-void SealMaker::Seal(std::string header, Done done) {
-  std::vector<Waiting> batch;
+void SealMaker::Seal(Header header) {
+  std::vector<Header> batch;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const size_t full = std::min(MostLeaves(header.size()), under_way_() / kShareOfAll);
-    waiting_.push_back({std::move(header), std::move(done)});
+    const size_t full = std::min(MostLeaves(header.bytes.size()), under_way_() / kShareOfAll);
+    waiting_.push_back(std::move(header));
     if (waiting_.size() < full) {
       if (looking_) return;
       looking_ = true;
@@ -78,18 +89,18 @@ void SealMaker::Work() {
       wake_.wait(lock, [this] { return stopping_ || looking_; });
       continue;
     }
-    std::vector<Waiting> batch = TakeBatch();
+    std::vector<Header> batch = TakeBatch();
     lock.unlock();
     SealBatch(std::move(batch));
     lock.lock();
   }
 }
 
-std::vector<SealMaker::Waiting> SealMaker::TakeBatch() {
-  std::vector<Waiting> batch;
+std::vector<SealMaker::Header> SealMaker::TakeBatch() {
+  std::vector<Header> batch;
   size_t largest = 0;
   while (!waiting_.empty()) {
-    largest = std::max(largest, waiting_.front().header.size());
+    largest = std::max(largest, waiting_.front().bytes.size());
     if (!batch.empty() && batch.size() + 1 > MostLeaves(largest)) break;
     batch.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -98,26 +109,22 @@ std::vector<SealMaker::Waiting> SealMaker::TakeBatch() {
   return batch;
 }
 
-void SealMaker::SealBatch(std::vector<Waiting> batch) const {
+void SealMaker::SealBatch(std::vector<Header> batch) const {
+  const auto size = static_cast<uint32_t>(batch.size());
   std::vector<pki::Digest> leaves;
-  leaves.reserve(batch.size());
-  for (const Waiting& one : batch) leaves.push_back(proof::HeaderLeaf(one.header));
+  leaves.reserve(size);
+  for (const Header& one : batch) leaves.push_back(proof::HeaderLeaf(one.bytes));
   const merkle::BatchTree tree(std::move(leaves));
-  const uint32_t size = static_cast<uint32_t>(batch.size());
-  const absl::StatusOr<std::string> signature = key_.Sign(proof::SealedBytes(size, tree.root()));
-  for (uint32_t i = 0; i < size; ++i) {
-    if (!signature.ok()) {
-      batch[i].done(signature.status());
-      continue;
-    }
-    egov::exchange::v1::SealedHeader sealed;
-    sealed.set_header(std::move(batch[i].header));
-    sealed.set_index(i);
-    sealed.set_size(size);
-    for (const pki::Digest& hash : tree.path(i)) sealed.add_path(hash.data(), hash.size());
-    sealed.set_signature(*signature);
-    batch[i].done(sealed.SerializeAsString());
-  }
+  const absl::StatusOr<std::string> signature = key_->Sign(proof::SealedBytes(size, tree.root()));
+  for (uint32_t i = 0; i < size && signature.ok(); ++i)
+    batch[i].bytes = Sealed(std::move(batch[i].bytes), i, size, tree.path(i), *signature);
+  deliver_(signature.status(), std::move(batch));
+}
+
+absl::StatusOr<std::string> SealAlone(const pki::PrivateKey& key, std::string header) {
+  EGOV_ASSIGN_OR_RETURN(const std::string signature,
+                        key.Sign(proof::SealedBytes(1, proof::HeaderLeaf(header))));
+  return Sealed(std::move(header), 0, 1, {}, signature);
 }
 
 absl::Status SealChecker::Check(const proof::OpenedHeader& opened, const Signer& signer) {

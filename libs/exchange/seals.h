@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -24,46 +25,52 @@
 
 namespace egov::exchange {
 
+// A header alone under its seal: the serialized SealedHeader.
+absl::StatusOr<std::string> SealAlone(const pki::PrivateKey& key, std::string header);
+
 // Seals headers. Thread safe. While few calls are under way each signs for itself and waits for
 // nobody. While many are, whoever makes a batch full signs for all who wait, on its own thread; a
 // thread of this object signs for those whose batch has not filled within two milliseconds. Each
 // batch costs a signature here and a verification there.
 class SealMaker {
  public:
-  // `under_way`: how many calls are sealed or waiting to be, and not answered yet; asked under a
-  // lock.
-  SealMaker(pki::PrivateKey key, std::function<size_t()> under_way)
-      : key_(std::move(key)), under_way_(std::move(under_way)) {}
+  struct Header {
+    std::string bytes;
+    std::shared_ptr<void> owner;  // given back with it
+  };
+
+  // Gets a whole batch, in the order of its headers: each a SealedHeader now, or, with an error, as
+  // it came. Runs on the thread of whoever made the batch full, before its Seal returns, or on this
+  // object's; nothing of this object is touched after it.
+  using Deliver = std::function<void(const absl::Status&, std::vector<Header>)>;
+
+  // `key` outlives this. `under_way`: how many calls are sealed or waiting to be, and not answered
+  // yet; asked under a lock.
+  SealMaker(const pki::PrivateKey* key, std::function<size_t()> under_way, Deliver deliver)
+      : key_(key), under_way_(std::move(under_way)), deliver_(std::move(deliver)) {}
   ~SealMaker() { Stop(); }
 
-  // `done` gets the serialized SealedHeader; it runs on another caller's thread or this object's,
-  // or before Seal returns.
-  using Done = std::function<void(absl::StatusOr<std::string>)>;
-  void Seal(std::string header, Done done);
+  void Seal(Header header);
 
   // Ends the thread, once nobody waits. Nothing may be sealed any more.
   void Stop();
 
  private:
-  struct Waiting {
-    std::string header;
-    Done done;
-  };
-
   // Takes the next batch. Under mutex_, while somebody waits.
-  std::vector<Waiting> TakeBatch();
-  void SealBatch(std::vector<Waiting> batch) const;
+  std::vector<Header> TakeBatch();
+  void SealBatch(std::vector<Header> batch) const;
   void Work();
 
-  const pki::PrivateKey key_;
+  const pki::PrivateKey* const key_;
   const std::function<size_t()> under_way_;
+  const Deliver deliver_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Waiting> waiting_;  // guarded by mutex_
-  uint64_t batches_ = 0;         // guarded by mutex_: taken
-  bool looking_ = false;         // guarded by mutex_: the thread looks now and then
-  bool stopping_ = false;        // guarded by mutex_
-  std::thread thread_;           // guarded by mutex_: made when it is first needed
+  std::deque<Header> waiting_;  // guarded by mutex_
+  uint64_t batches_ = 0;        // guarded by mutex_: taken
+  bool looking_ = false;        // guarded by mutex_: the thread looks now and then
+  bool stopping_ = false;       // guarded by mutex_
+  std::thread thread_;          // guarded by mutex_: made when it is first needed
 };
 
 // Verifies seals; each distinct root once, also when its calls arrive together: then one verifies

@@ -25,17 +25,19 @@ class SealsTest : public ::testing::Test {
   SealsTest()
       : member_(pki::testing::MakeMember(Authority(), pki::Purpose::kSeal, "ee/GOV/70000310/x",
                                          absl::Now())),
-        maker_(member_.key, [this] { return under_way_.load(); }) {}
+        maker_(
+            &member_.key, [this] { return under_way_.load(); },
+            [this](const absl::Status& status, std::vector<SealMaker::Header> batch) {
+              EXPECT_THAT(status, IsOk());
+              const std::lock_guard<std::mutex> lock(mutex_);
+              for (const SealMaker::Header& one : batch) {
+                egov::exchange::v1::SealedHeader sealed;
+                if (sealed.ParseFromString(one.bytes)) sizes_.push_back(sealed.size());
+              }
+              came_.notify_all();
+            }) {}
 
-  void Seal(const std::string& header) {
-    maker_.Seal(header, [this](absl::StatusOr<std::string> sealed) {
-      egov::exchange::v1::SealedHeader parsed;
-      const bool good = sealed.ok() && parsed.ParseFromString(*sealed);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (good) sizes_.push_back(parsed.size());
-      came_.notify_all();
-    });
-  }
+  void Seal(const std::string& header) { maker_.Seal({header, nullptr}); }
   std::vector<uint32_t> Sizes(size_t count) {
     std::unique_lock<std::mutex> lock(mutex_);
     came_.wait_for(lock, std::chrono::seconds(30), [&] { return sizes_.size() >= count; });

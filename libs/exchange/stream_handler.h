@@ -24,6 +24,10 @@ grpc::Status ToGrpcStatus(const absl::Status& status, const std::string& details
 void LogCall(const HandlerParts& parts, const grpc::CallbackServerContext& context,
              absl::string_view method, absl::string_view caller, absl::string_view message_id,
              const absl::Status& status, absl::Duration took);
+// A unary call has ended: counts it, and logs it when it was refused or slow.
+void CallEnded(const HandlerParts& parts, const grpc::CallbackServerContext& context,
+               absl::string_view method, absl::string_view caller, absl::Time received,
+               const Reply& reply, rpc::MethodMetrics* metrics);
 
 }  // namespace egov::exchange
 

@@ -30,7 +30,7 @@ struct ChannelOptions {
   bool wait_for_ready =
       false;  // a call waits, within its deadline, for a server that is not there yet
   absl::Duration default_deadline = absl::Seconds(30);
-  int max_receive_bytes = 4 << 20;
+  int max_receive_bytes = 36 << 20;  // a bundle of 32 answers of 1 MiB and room
   int max_send_bytes = 4 << 20;
   absl::Duration keepalive_time =
       absl::Seconds(30);  // also without calls; the server allows every 20 s

@@ -234,7 +234,7 @@ absl::Status UnaryRows(const Bench& bench) {
     EGOV_ASSIGN_OR_RETURN(const auto registrars, bench.big->Member(kRegistrars));
     // More than can be born in the time.
     const double seconds = absl::ToDoubleSeconds(bench.round) * 1.2 * bench.rounds + 1;
-    Births births(*bench.nation, static_cast<uint64_t>(seconds * 20000));
+    Births births(*bench.nation, static_cast<uint64_t>(seconds * 40000));
     EGOV_ASSIGN_OR_RETURN(const exchange::RawAnswer answer,
                           Once(*registrars, kRecordBirth, For("registration", {}),
                                births.Next()->SerializeAsString()));
