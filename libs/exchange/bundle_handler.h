@@ -10,8 +10,9 @@
 
 namespace egov::exchange {
 
-// The handler of CallBundle for these unary methods. Every call in a bundle passes the pipeline,
-// the budget and the metrics by itself, as if it had come alone.
+// The handler of CallBundle for these unary methods. Every call passes the budget, the pipeline and
+// its method's metrics by itself. A bundle that is refused as a whole is counted and logged as
+// CallBundle.
 grpc::internal::MethodHandler* BundleHandler(const std::vector<const BoundMethod*>& methods,
                                              const HandlerParts& parts);
 

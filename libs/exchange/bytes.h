@@ -16,7 +16,6 @@ namespace egov::exchange {
 constexpr size_t kMaxPartBytes = size_t{1} << 20;
 constexpr size_t kMaxParts = 4096;
 constexpr size_t kMaxWindowBytes = size_t{16} << 20;
-constexpr int kMaxBundle = 32;  // calls
 
 constexpr char kBundleService[] = "egov.exchange.v1.BundleService";
 constexpr char kCallBundle[] = "/egov.exchange.v1.BundleService/CallBundle";

@@ -6,14 +6,17 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "egov/evidence/v1/evidence_service.pb.h"
 #include "egov/exchange/v1/bundle_service.pb.h"
+#include "google/rpc/status.pb.h"
 #include "libs/base/ids.h"
 #include "libs/base/status.h"
+#include "libs/exchange/bundle.h"
 #include "libs/exchange/bytes.h"
 #include "libs/exchange/client_stream.h"
 #include "libs/exchange/prove.h"
@@ -35,6 +38,12 @@ constexpr absl::Duration kConsistencyInterval = absl::Seconds(10);
 constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 constexpr int kIntroductions = 4;
+// Calls that one client has sent and not seen answered: what a service takes on from everybody at a
+// time (rpc::AdmissionOptions). More wait here, in order.
+constexpr size_t kMostInFlight = 1024;
+// Larger calls travel alone: nobody waits long behind them.
+constexpr size_t kMostBundledBytes = size_t{8} << 10;
+static_assert(kMostBundledBytes <= kMaxBundledUser, "what is bundled is taken");
 
 std::string Trailer(const ClientContext& context, const char* key) {
   const auto& trailers = context.GetServerTrailingMetadata();
@@ -168,16 +177,22 @@ class ClientImpl final : public Client {
     absl::Time deadline;
     Outcome done;
     int tries = 0;
+    bool alone = false;  // what it is answered is too large for a bundle
     // Of the attempt under way:
+    bool bundled = false;
     std::string sealed_header;
     std::string salt;
     uint64_t seen = 0;
+
+    // What it takes of a bundle.
+    size_t bytes() const {
+      return sealed_header.size() + salt.size() + purpose.end_user.size() + request.size();
+    }
   };
 
   // What was sent as one RPC: a call by itself, or some in a bundle.
   struct Flight {
     std::vector<std::shared_ptr<UnaryCall>> calls;
-    size_t bytes = 0;
     ClientContext context;
     ByteBuffer question;
     ByteBuffer answer;
@@ -185,7 +200,8 @@ class ClientImpl final : public Client {
 
   // How a call came back. Receipt and salt are empty when it left no record.
   struct Arrival {
-    grpc::Status status;
+    absl::Status outcome;
+    std::string details;  // of a refusal
     std::string message;
     std::string receipt;
     std::string salt;
@@ -198,12 +214,14 @@ class ClientImpl final : public Client {
     call->purpose = purpose;
     std::sort(call->purpose.items.begin(), call->purpose.items.end());
     call->request = std::move(request);
-    call->begun = options_.clock->Now();
-    call->deadline = call->begun + timeout;
+    call->deadline = options_.clock->Now() + timeout;
     call->done = std::move(done);
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      ++in_flight_;
+      if (++in_flight_ > kMostInFlight) {
+        waiting_.push_back(std::move(call));
+        return;
+      }
     }
     Try(std::move(call));
   }
@@ -212,12 +230,17 @@ class ClientImpl final : public Client {
     call.done(std::move(result), std::move(refused));
     const std::lock_guard<std::mutex> lock(mutex_);
     if (--in_flight_ == 0 && closing_) changed_.notify_all();
+    if (waiting_.empty()) return;
+    // Not here, where one call that fails at once would begin the next within itself.
+    retries_.push_back({std::chrono::steady_clock::now(), std::move(waiting_.front())});
+    waiting_.pop_front();
+    changed_.notify_all();
   }
 
   void Try(std::shared_ptr<UnaryCall> call) {
     const absl::Status healthy = receipts_.health();
     if (!healthy.ok()) return Over(*call, healthy);
-    ++call->tries;
+    if (++call->tries == 1) call->begun = options_.clock->Now();
     call->seen = receipts_.seen_size();
     const absl::Time now = options_.clock->Now();
     call->salt = base::RandomBytes(proof::kSaltSize);
@@ -232,9 +255,10 @@ class ClientImpl final : public Client {
     seals_.Seal({header.SerializeAsString(), std::move(call)});
   }
 
-  // Who is sealed together is sent together, as far as one bundle can hold them.
+  // Of those who are sealed together, who may travel together does.
   void Sealed(const absl::Status& status, std::vector<SealMaker::Header> batch) {
-    std::vector<std::unique_ptr<Flight>> flights;
+    std::vector<std::shared_ptr<Flight>> flights;
+    const absl::Time now = options_.clock->Now();
     for (SealMaker::Header& one : batch) {
       auto call = std::static_pointer_cast<UnaryCall>(std::move(one.owner));
       if (!status.ok()) {
@@ -242,44 +266,50 @@ class ClientImpl final : public Client {
         continue;
       }
       call->sealed_header = std::move(one.bytes);
-      auto flight = std::find_if(flights.begin(), flights.end(),
-                                 [&](const auto& other) { return MayJoin(*other, *call); });
-      if (flight == flights.end()) flight = flights.insert(flight, std::make_unique<Flight>());
-      (*flight)->bytes += call->request.size();
-      (*flight)->calls.push_back(std::move(call));
+      const auto flight = std::find_if(flights.begin(), flights.end(), [&](const auto& other) {
+        return MayJoin(*other, *call, now);
+      });
+      if (flight != flights.end()) {
+        (*flight)->calls.push_back(std::move(call));
+      } else {
+        flights.push_back(std::make_shared<Flight>());
+        flights.back()->calls.push_back(std::move(call));
+      }
     }
-    for (auto& flight : flights) Send(std::move(flight));
+    for (const auto& flight : flights) Send(flight);
   }
 
-  // One method, and one deadline for all, which takes a hundredth of their time from none.
-  bool MayJoin(const Flight& flight, const UnaryCall& call) const {
+  // Small calls of one method, under one deadline that takes half a hundredth of their time from
+  // none.
+  bool MayJoin(const Flight& flight, const UnaryCall& call, absl::Time now) const {
     const UnaryCall& first = *flight.calls[0];
-    const absl::Duration left = first.deadline - options_.clock->Now();
-    return first.method == call.method && flight.calls.size() < kMaxBundle &&
-           flight.bytes + call.request.size() <= kMaxPartBytes &&
-           absl::AbsDuration(call.deadline - first.deadline) * 200 <= left;
+    return flight.calls.size() < kMaxBundle && bundles_.load(std::memory_order_relaxed) &&
+           first.method == call.method && !first.alone && !call.alone &&
+           first.bytes() <= kMostBundledBytes && call.bytes() <= kMostBundledBytes &&
+           absl::AbsDuration(call.deadline - first.deadline) * 200 <= first.deadline - now;
   }
 
-  void Send(std::unique_ptr<Flight> sent) {
-    const std::shared_ptr<Flight> flight = std::move(sent);
+  void Send(const std::shared_ptr<Flight>& flight) {
     absl::Time deadline = absl::InfiniteFuture();
     for (const auto& call : flight->calls) deadline = std::min(deadline, call->deadline);
     channels_->Prepare(&flight->context,
                        std::max(deadline - options_.clock->Now(), absl::Milliseconds(1)));
     if (!receipts_.introduced()) flight->context.AddMetadata(kCertificateKey, seal_.ToDer());
     if (flight->calls.size() > 1) return SendBundle(flight);
-    const UnaryCall& call = *flight->calls[0];
+    UnaryCall& call = *flight->calls[0];
+    call.bundled = false;
     flight->context.AddMetadata(kHeaderKey, call.sealed_header);
     flight->context.AddMetadata(kSaltKey, call.salt);
     if (!call.purpose.end_user.empty())
       flight->context.AddMetadata(kUserKey, call.purpose.end_user);
     flight->question = ToBuffer(call.request);
     stub_.UnaryCall(&flight->context, call.method, {}, &flight->question, &flight->answer,
-                    [this, flight](grpc::Status status) {
+                    [this, flight](const grpc::Status& status) {
                       receipts_.Introduce(Trailer(flight->context, kCertificateKey));
                       Arrival arrival;
+                      arrival.outcome = rpc::FromGrpc(status);
+                      arrival.details = status.error_details();
                       if (status.ok()) arrival.message = ToString(flight->answer);
-                      arrival.status = std::move(status);
                       arrival.receipt = Trailer(flight->context, kReceiptKey);
                       arrival.salt = Trailer(flight->context, kSaltKey);
                       Receive(flight->calls[0], std::move(arrival));
@@ -291,6 +321,7 @@ class ClientImpl final : public Client {
     bundle.set_method(flight->calls[0]->method);
     for (const auto& call : flight->calls) {
       egov::exchange::v1::BundledCall& bundled = *bundle.add_calls();
+      call->bundled = true;
       bundled.set_header(call->sealed_header);
       bundled.set_salt(call->salt);
       bundled.set_end_user(call->purpose.end_user);
@@ -301,44 +332,66 @@ class ClientImpl final : public Client {
                     [this, flight](const grpc::Status& status) { ReceiveBundle(*flight, status); });
   }
 
-  void ReceiveBundle(const Flight& flight, grpc::Status status) {
+  void ReceiveBundle(const Flight& flight, const grpc::Status& status) {
+    if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+      // A service that knows no bundles has begun nothing: the same calls, one by one.
+      bundles_ = false;
+      for (const auto& call : flight.calls) {
+        auto single = std::make_shared<Flight>();
+        single->calls.push_back(call);
+        Send(single);
+      }
+      return;
+    }
     receipts_.Introduce(Trailer(flight.context, kCertificateKey));
+    absl::Status outcome = rpc::FromGrpc(status);
     egov::exchange::v1::CallBundleResponse bundle;
     if (status.ok() && (!ParseFrom(flight.answer, &bundle) ||
                         static_cast<size_t>(bundle.answers_size()) != flight.calls.size())) {
-      status =
-          grpc::Status(grpc::StatusCode::DATA_LOSS, "the service's answer to a bundle is none");
+      outcome = BadAnswer();
     }
     for (size_t i = 0; i < flight.calls.size(); ++i) {
       Arrival arrival;
-      arrival.status = status;
-      if (status.ok()) {
+      arrival.outcome = outcome;
+      if (outcome.ok()) {
         egov::exchange::v1::BundledAnswer& answer = *bundle.mutable_answers(static_cast<int>(i));
-        if (answer.code() != 0) {
-          arrival.status = grpc::Status(static_cast<grpc::StatusCode>(answer.code()),
-                                        answer.status_message(), answer.details());
-        }
+        if (!answer.status().empty()) arrival.outcome = Refusal(answer.status());
+        arrival.details = std::move(*answer.mutable_status());
         arrival.message = std::move(*answer.mutable_message());
         arrival.receipt = std::move(*answer.mutable_receipt());
         arrival.salt = std::move(*answer.mutable_salt());
+      } else {
+        arrival.details = status.error_details();
       }
       Receive(flight.calls[i], std::move(arrival));
     }
   }
 
+  static absl::Status BadAnswer() {
+    return base::Error(StatusCode::kDataLoss, "BAD_ANSWER",
+                       "the service's answer to a bundle is none");
+  }
+
+  // Never OK.
+  static absl::Status Refusal(const std::string& bytes) {
+    google::rpc::Status status;
+    if (!status.ParseFromString(bytes) || status.code() == 0) return BadAnswer();
+    return rpc::FromGrpc(
+        grpc::Status(static_cast<grpc::StatusCode>(status.code()), status.message(), bytes));
+  }
+
   void Receive(const std::shared_ptr<UnaryCall>& call, Arrival arrival) {
-    const grpc::Status& status = arrival.status;
+    absl::Status outcome = std::move(arrival.outcome);
     RawAnswer answer;
     answer.exchange.sealed_header = call->sealed_header;
     answer.exchange.request_salt = call->salt;
     answer.exchange.end_user = call->purpose.end_user;
-    answer.exchange.details = status.error_details();
+    answer.exchange.details = std::move(arrival.details);
     answer.exchange.response_salt = std::move(arrival.salt);
-    absl::Status outcome = rpc::FromGrpc(status);
-    if (status.ok()) answer.message = std::move(arrival.message);
-    if (status.ok() || !arrival.receipt.empty()) {
+    if (outcome.ok()) answer.message = std::move(arrival.message);
+    if (outcome.ok() || !arrival.receipt.empty()) {
       answer.exchange.request_parts.push_back(call->request);
-      if (status.ok()) answer.exchange.response_parts.push_back(answer.message);
+      if (outcome.ok()) answer.exchange.response_parts.push_back(answer.message);
       const absl::Status proven = receipts_.Verify(
           arrival.receipt, outcome, ReceiptContext{0, "", call->seen}, &answer.exchange);
       if (!proven.ok()) {
@@ -353,15 +406,17 @@ class ClientImpl final : public Client {
       const auto detail = base::DetailOf(outcome);
       absl::Duration wait =
           std::min(kFirstWait * (1 << std::min(call->tries - 1, 10)), kLongestWait);
-      if (detail.has_value() && detail->reason == "UNKNOWN_SEAL_CERTIFICATE")
+      if (detail.has_value() &&
+          (detail->reason == "UNKNOWN_SEAL_CERTIFICATE" || detail->reason == "ANSWER_TOO_LARGE")) {
         wait = absl::ZeroDuration();
+      }
       if (detail.has_value()) wait = std::max(wait, detail->retry_after);
       if (options_.clock->Now() + wait < call->deadline) return Later(call, wait);
     }
     Over(*call, outcome, std::move(answer.exchange));
   }
 
-  bool MayRetry(const UnaryCall& call, const absl::Status& outcome) {
+  bool MayRetry(UnaryCall& call, const absl::Status& outcome) {
     if (options_.clock->Now() > call.begun + options_.patience) return false;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -374,6 +429,10 @@ class ClientImpl final : public Client {
       return call.tries <= kIntroductions;
     }
     if (outcome.code() == StatusCode::kUnavailable) return true;
+    if (detail.has_value() && detail->reason == "ANSWER_TOO_LARGE" && call.bundled) {
+      call.alone = true;  // there is more room without a bundle
+      return true;
+    }
     return detail.has_value() && detail->reason == "OVERLOADED";
   }
 
@@ -443,7 +502,9 @@ class ClientImpl final : public Client {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool closing_ = false;
-  std::atomic<size_t> in_flight_{0};  // written under mutex_
+  std::atomic<size_t> in_flight_{0};                // begun and not over; written under mutex_
+  std::deque<std::shared_ptr<UnaryCall>> waiting_;  // begun, while too many others are under way
+  std::atomic<bool> bundles_{true};                 // as far as is known, the service takes them
   uint64_t receipts_since_check_ = 0;
   std::vector<std::pair<std::chrono::steady_clock::time_point, std::shared_ptr<UnaryCall>>>
       retries_;

@@ -6,7 +6,7 @@
 //   {"population.person.death_date", ...}}; EGOV_ASSIGN_OR_RETURN(auto answer,
 //   client->Call<GetPersonResponse>(method, purpose, request));
 //
-// Questions that wait while a seal is being made are sealed together. Retries (UNAVAILABLE, and
+// Calls of one moment are sealed together while many are under way. Retries (UNAVAILABLE, and
 // what carries a retry delay) happen above the seal, with a new message id; a write is repeated
 // with its request_id and so happens once.
 //
@@ -109,8 +109,11 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Open(ClientOptions options);
   virtual ~Client() = default;
 
-  // Calls "/service/method" and returns at once; `done` runs on a gRPC thread. Retried as said
-  // above until `timeout`.
+  // Calls "/service/method" and returns at once; `done` runs on any thread, perhaps before this
+  // returns, and waits for no other call: others' answers wait behind it. Retried as said above
+  // until `timeout`. Of many calls of one method at a time those that are small travel and are
+  // answered together (bundle_service.proto): one that comes too late then takes the others of its
+  // bundle with it, DEADLINE_EXCEEDED like itself. More than 1,024 at a time wait here.
   using Done = std::function<void(absl::StatusOr<RawAnswer>)>;
   virtual void CallAsync(const std::string& method, const Purpose& purpose, std::string request,
                          absl::Duration timeout, Done done) = 0;

@@ -1,9 +1,6 @@
 // What a new register gets for free, shown on a register of this test's own.
 #include <filesystem>
-#include <set>
 
-#include "absl/strings/numbers.h"
-#include "absl/synchronization/blocking_counter.h"
 #include "libs/exchange/testing/fixture.h"
 #include "libs/proof/verify.h"
 
@@ -63,124 +60,6 @@ TEST_F(LendingTest, ARefusalBehindAGoodSealIsRecordedToo) {
   ASSERT_TRUE(record.ParseFromString(refused.receipt.record()));
   EXPECT_EQ(record.code(), static_cast<uint32_t>(StatusCode::kNotFound));
   EXPECT_EQ(record.reason(), "UNKNOWN_CARD");
-}
-
-// Makes calls without waiting for one another, and waits for all.
-std::vector<absl::StatusOr<RawAnswer>> CallAll(Client& client, const std::string& method,
-                                               const std::vector<Purpose>& purposes,
-                                               const std::vector<std::string>& requests,
-                                               absl::Duration timeout = absl::Seconds(20)) {
-  std::vector<absl::StatusOr<RawAnswer>> answers(requests.size());
-  absl::BlockingCounter open(static_cast<int>(requests.size()));
-  for (size_t i = 0; i < requests.size(); ++i) {
-    client.CallAsync(method, purposes[i % purposes.size()], requests[i], timeout,
-                     [&answers, &open, i](absl::StatusOr<RawAnswer> answer) {
-                       answers[i] = std::move(answer);
-                       open.DecrementCount();
-                     });
-  }
-  open.Wait();
-  return answers;
-}
-
-double Metric(Register& reg, const std::string& line) {
-  const std::string all = reg.metrics().Render();
-  const size_t at = all.find(absl::StrCat("\n", line, " "));
-  double value = 0;
-  if (at == std::string::npos) return -1;
-  const size_t begin = at + line.size() + 2;
-  EXPECT_TRUE(absl::SimpleAtod(all.substr(begin, all.find('\n', begin) - begin), &value));
-  return value;
-}
-
-TEST_F(LendingTest, ManyCallsAtOnceTravelTogetherAndEachHasItsOwnAnswerReceiptAndRefusal) {
-  GrantUsual();
-  std::vector<std::string> requests;
-  for (uint64_t number = 1; number <= 300; ++number) {
-    if (number <= 20) {
-      ASSERT_THAT(Issue(number), IsOk());
-    }
-    requests.push_back(Ask(number).SerializeAsString());
-  }
-  const Purpose allowed = For("sale", {"lending.card.holder"});
-  const Purpose refused = For("curiosity", {"lending.card.holder"});
-  const auto answers = CallAll(*shop_, kGetCard, {allowed, refused}, requests);
-  std::set<uint64_t> places;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (i % 2 == 1) {
-      EXPECT_THAT(answers[i], Fails(StatusCode::kPermissionDenied, "PURPOSE_NOT_ALLOWED"));
-    } else if (i >= 20) {
-      EXPECT_THAT(answers[i], Fails(StatusCode::kNotFound, "UNKNOWN_CARD"));
-    } else {
-      ASSERT_THAT(answers[i], IsOk());
-      GetCardResponse response;
-      ASSERT_TRUE(response.ParseFromString(answers[i]->message));
-      EXPECT_EQ(response.card().holder(), absl::StrCat("Holder ", i + 1));
-      EXPECT_TRUE(places.insert(answers[i]->exchange.receipt.index()).second);
-    }
-  }
-  EXPECT_GT(Metric(*register_, "egov_bundled_calls_total"), 100);
-  // Counted as calls of their method, not of the bundle's.
-  EXPECT_EQ(Metric(*register_,
-                   "grpc_server_started_total{grpc_method=\"GetCard\",grpc_service=\"egov.testing."
-                   "lending.v1.LendingService\",grpc_type=\"unary\"}"),
-            300);
-}
-
-TEST_F(LendingTest, CallsOfDifferentDeadlinesAndMethodsKeepTheirOwn) {
-  GrantUsual();
-  const Purpose purpose = For("sale", {"lending.card.holder"});
-  // Hundreds with plenty of time, and between them some that have none.
-  std::vector<absl::StatusOr<RawAnswer>> answers(300);
-  absl::BlockingCounter open(300);
-  ASSERT_THAT(Issue(1), IsOk());
-  for (int i = 0; i < 300; ++i) {
-    shop_->CallAsync(kGetCard, purpose, Ask(1).SerializeAsString(),
-                     i % 10 == 9 ? absl::Milliseconds(1) : absl::Seconds(20),
-                     [&, i](absl::StatusOr<RawAnswer> answer) {
-                       answers[i] = std::move(answer);
-                       open.DecrementCount();
-                     });
-  }
-  open.Wait();
-  for (int i = 0; i < 300; ++i) {
-    if (i % 10 == 9) {
-      EXPECT_EQ(answers[i].status().code(), StatusCode::kDeadlineExceeded) << i;
-    } else {
-      EXPECT_THAT(answers[i], IsOk()) << i;
-    }
-  }
-}
-
-TEST_F(LendingTest, AnAnswerThatIsTooLargeForOneMessageIsRefusedByName) {
-  GrantUsual();
-  IssueCardRequest request;
-  request.set_request_id(base::NewUuid());
-  *request.mutable_card() = MakeCard(1);
-  request.mutable_card()->set_holder(std::string((1 << 20) - 100, 'h'));
-  ASSERT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
-  EXPECT_THAT(Get(1, For("sale", {"lending.card.holder"})), IsOk());
-  request.set_request_id(base::NewUuid());
-  *request.mutable_card()->mutable_number() = MakeCard(2).number();
-  request.mutable_card()->set_holder(std::string((1 << 20) + 100, 'h'));
-  ASSERT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
-  Exchange refused;
-  EXPECT_THAT(Get(2, For("sale", {"lending.card.holder"}), &refused),
-              Fails(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE"));
-  EXPECT_GT(refused.receipt.index(), 0u) << "refused with a record";
-}
-
-TEST_F(LendingTest, ABundleOfTheLargestAnswersArrives) {
-  GrantUsual();
-  IssueCardRequest request;
-  request.set_request_id(base::NewUuid());
-  *request.mutable_card() = MakeCard(1);
-  request.mutable_card()->set_holder(std::string((1 << 20) - 100, 'h'));
-  ASSERT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
-  const auto answers = CallAll(*shop_, kGetCard, {For("sale", {"lending.card.holder"})},
-                               std::vector<std::string>(64, Ask(1).SerializeAsString()));
-  for (const auto& answer : answers) EXPECT_THAT(answer, IsOk());
-  EXPECT_GT(Metric(*register_, "egov_bundled_calls_total"), 0);
 }
 
 TEST_F(LendingTest, QuotasOfCallsAndOfCodesAreExact) {

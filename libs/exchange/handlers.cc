@@ -160,6 +160,7 @@ grpc::internal::MethodHandler* UnaryHandler(const BoundMethod* method, const Han
         question.parts.push_back(ToString(*request));
         question.received = call->received;
         question.deadline = deadline->inner;
+        question.answer_room = kMaxUnaryAnswer;
         parts.pipeline->Serve(std::move(question), [parts, path = &path, call](Reply reply) {
           Answer(parts, *path, *call, std::move(reply));
         });

@@ -1,9 +1,9 @@
-// The only place that knows gRPC handlers: brings the bytes of a call to the pipeline and its
-// replies back.
+// Where gRPC's handlers are known, here and in stream_handler and bundle_handler: they bring the
+// bytes of a call to the pipeline and its replies back.
 //
-// One grpc::Service for each bound service, with raw callback handlers over grpc::ByteBuffer:
-// evidence is about the bytes on the wire, and protobuf has no canonical form, so they are hashed
-// first and parsed after.
+// One grpc::Service for each bound service, and one for bundles, with raw callback handlers over
+// grpc::ByteBuffer: evidence is about the bytes on the wire, and protobuf has no canonical form, so
+// they are hashed first and parsed after.
 #ifndef EGOV_LIBS_EXCHANGE_HANDLERS_H_
 #define EGOV_LIBS_EXCHANGE_HANDLERS_H_
 

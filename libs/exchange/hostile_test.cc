@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "egov/evidence/v1/evidence_service.pb.h"
 #include "egov/exchange/v1/bundle_service.pb.h"
+#include "google/rpc/status.pb.h"
 #include "libs/exchange/testing/fixture.h"
 #include "libs/merkle/merkle.h"
 #include "libs/pki/testing/authority.h"
@@ -144,8 +145,10 @@ class HostileTest : public LendingTest {
   }
 
   static absl::Status Of(const BundledAnswer& answer) {
-    return rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(answer.code()),
-                                      answer.status_message(), answer.details()));
+    google::rpc::Status status;
+    EXPECT_TRUE(status.ParseFromString(answer.status()));
+    return rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                                      status.message(), answer.status()));
   }
 
   ClientOptions options_;
@@ -197,7 +200,7 @@ TEST_F(HostileTest, EachCallOfABundleIsAnsweredOrRefusedForItself) {
   EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
                             SendBundle(Bundle(calls), good.certificate));
   ASSERT_EQ(response.answers_size(), 7);
-  const bool first = response.answers(0).code() == 0;
+  const bool first = response.answers(0).status().empty();
   EXPECT_THAT(Of(response.answers(first ? 0 : 1)), IsOk());
   EXPECT_THAT(Of(response.answers(first ? 1 : 0)), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
   EXPECT_THAT(Of(response.answers(2)),
@@ -211,7 +214,7 @@ TEST_F(HostileTest, EachCallOfABundleIsAnsweredOrRefusedForItself) {
   for (int i = 0; i < 7; ++i) {
     const BundledAnswer& answer = response.answers(i);
     EXPECT_EQ(answer.receipt().empty(), i == (first ? 1 : 0) || i == 3) << i;
-    EXPECT_EQ(answer.message().empty(), answer.code() != 0) << i;
+    EXPECT_EQ(answer.message().empty(), !answer.status().empty()) << i;
   }
   // And once more: every attempt is known now.
   EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse again,
@@ -238,48 +241,96 @@ TEST_F(HostileTest, ABundleThatIsNoneIsRefusedAndNothingOfItIsDone) {
     bundle.set_method(method);
     bad(bundle, "method");
   }
-  grpc::ClientContext context;
-  channels_->Prepare(&context, absl::Seconds(10));
-  EXPECT_THAT(rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
-                                 "\x0a\xff", &context),
-              Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE"));
+  const std::string good = Bundle({made}).SerializeAsString();
+  for (const std::string& bytes :
+       {std::string("\x0a\xff"), good + "\x18\x01", good.substr(0, good.size() - 1),
+        good + good.substr(0, 2 + std::string(kGetCard).size())}) {
+    grpc::ClientContext context;
+    channels_->Prepare(&context, absl::Seconds(10));
+    EXPECT_THAT(rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
+                                   bytes, &context),
+                Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE"));
+  }
+  CallBundleRequest talkative = Bundle({made});
+  talkative.mutable_calls(0)->set_end_user(std::string(8193, 'u'));
+  bad(talkative, "calls.end_user");
+  EXPECT_GT(Metric("grpc_server_handled_total{grpc_code=\"InvalidArgument\",grpc_method="
+                   "\"CallBundle\",grpc_service=\"egov.exchange.v1.BundleService\",grpc_type="
+                   "\"unary\"}"),
+            10)
+      << "who sends such things is seen";
   EXPECT_EQ(register_->log().Newest().size, before);
   // The same attempt is still good for its first time.
   EXPECT_THAT(Send(made), IsOk());
 }
 
-TEST_F(HostileTest, ABundleOfAStrangerToItsMethodIsRefusedCallByCall) {
+TEST_F(HostileTest, ABundleOfAStrangerToItsMethodIsRefusedAsAWhole) {
   const Handmade made = Make([](Handmade& m) { m.method = kIssueCard; });
   CallBundleRequest bundle = Bundle({made, Make()});
   bundle.set_method(kIssueCard);
-  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
-                            SendBundle(bundle, made.certificate));
-  ASSERT_EQ(response.answers_size(), 2);
-  for (const BundledAnswer& answer : response.answers()) {
-    EXPECT_THAT(Of(answer), Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
-    EXPECT_EQ(answer.receipt(), "");
-  }
+  EXPECT_THAT(SendBundle(bundle, made.certificate),
+              Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
 }
 
 TEST_F(HostileTest, CallsCountOneByOneAgainstWhatTheServiceTakesOnAlsoInABundle) {
   channels_.reset();
   StopRegister();
-  config_.set_max_calls(2);
+  config_.set_calls_per_second(1);
   StartRegister();
   Connect();
   EGOV_ASSERT_OK_AND_ASSIGN(
       const CallBundleResponse response,
-      SendBundle(Bundle({Make(), Make(), Make(), Make(), Make(), Make()}), certificate_->ToDer()));
-  int answered = 0, refused = 0;
-  for (const BundledAnswer& answer : response.answers()) {
-    const auto detail = base::DetailOf(Of(answer));
-    answered += answer.code() == 0;
-    refused += detail.has_value() && detail->reason == "OVERLOADED" &&
-               detail->retry_after > absl::ZeroDuration();
+      SendBundle(Bundle({Make(), Make(), Make(), Make()}), certificate_->ToDer()));
+  ASSERT_EQ(response.answers_size(), 4);
+  EXPECT_THAT(Of(response.answers(0)), IsOk());
+  for (int i = 1; i < 4; ++i) {
+    EXPECT_THAT(Of(response.answers(i)), Fails(StatusCode::kResourceExhausted, "OVERLOADED"));
+    EXPECT_GT(base::DetailOf(Of(response.answers(i)))->retry_after, absl::ZeroDuration());
   }
-  EXPECT_GE(answered, 2);
-  EXPECT_GE(refused, 1);
-  EXPECT_EQ(answered + refused, 6);
+}
+
+TEST_F(HostileTest, ABundleOfTheLargestAnswersArrivesAndALargerOneIsRefusedForItself) {
+  const auto issue = [&](uint64_t number, size_t holder) {
+    IssueCardRequest request;
+    request.set_request_id(base::NewUuid());
+    *request.mutable_card() = MakeCard(number);
+    request.mutable_card()->set_holder(std::string(holder, 'h'));
+    EXPECT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
+  };
+  constexpr size_t kMost = (size_t{1} << 20) - 100;
+  issue(1, kMost);
+  issue(2, kMost + 200);
+  std::vector<Handmade> calls;
+  for (int i = 0; i < 32; ++i) {
+    calls.push_back(Make([&](Handmade& m) {
+      m.request = Ask(i == 31 ? 2 : 1).SerializeAsString();
+      m.header.set_request(Text(proof::Commit(m.salt, m.request)));
+    }));
+  }
+  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
+                            SendBundle(Bundle(calls), certificate_->ToDer()));
+  ASSERT_EQ(response.answers_size(), 32);
+  for (int i = 0; i < 31; ++i) EXPECT_GT(response.answers(i).message().size(), kMost);
+  EXPECT_THAT(Of(response.answers(31)), Fails(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE"));
+  EXPECT_NE(response.answers(31).receipt(), "");
+}
+
+TEST_F(HostileTest, AnEndUserInABundleIsBoundToItsCall) {
+  const auto with_user = [&](const std::string& sealed, const std::string& sent) {
+    const Handmade made =
+        Make([&](Handmade& m) { m.header.set_end_user(Text(proof::Commit(m.salt, sealed))); });
+    CallBundleRequest bundle = Bundle({made, Make()});
+    bundle.mutable_calls(0)->set_end_user(sent);
+    const auto response = SendBundle(bundle, made.certificate);
+    EXPECT_THAT(response, IsOk());
+    EXPECT_THAT(Of(response->answers(1)), IsOk());
+    return Of(response->answers(0));
+  };
+  EXPECT_THAT(with_user("citizen", "citizen"), IsOk());
+  EXPECT_THAT(with_user("citizen", "another"),
+              Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT", "header.end_user"));
+  EXPECT_THAT(with_user("citizen", ""),
+              Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT", "header.end_user"));
 }
 
 TEST_F(HostileTest, AHeaderForAnotherServiceMethodTimeOrContentIsRefused) {

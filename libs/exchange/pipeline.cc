@@ -29,9 +29,6 @@ using google::protobuf::Message;
 constexpr absl::Duration kHeaderLife = absl::Minutes(5);
 constexpr storage::TableId kFirstAnswers = 0x0040;
 constexpr int kAttempts = 32;
-// Of answers.
-constexpr size_t kMaxUnaryBytes = size_t{1} << 20;
-constexpr size_t kMaxWindowBytes = size_t{16} << 20;
 constexpr size_t kMaxAsked = size_t{1} << 20;
 // Refusals that one subsystem can have recorded in a minute: they cost a record each.
 constexpr int kRefusalsPerMinute = 1000;
@@ -428,13 +425,10 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
     bytes += part.size();
     attempt.reply.parts.push_back(std::move(part));
   }
-  const bool unary = attempt.question.method->unary();
-  if (bytes > (unary ? kMaxUnaryBytes : kMaxWindowBytes)) {
+  if (bytes > attempt.question.answer_room) {
     return Error(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE",
-                 unary ? "the answer exceeds 1 MiB"
-                       : "the answer to this window exceeds what a window holds")
-        .Expected(unary ? "a smaller page"
-                        : "fewer subjects in a window; a stream may have any number of windows");
+                 "the answer exceeds what its message or window holds")
+        .Expected("less asked for at once: a smaller page, fewer subjects; not in a bundle");
   }
   // Who reads the list of who looked at them has not looked at anybody.
   if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData)

@@ -59,6 +59,12 @@ struct StreamState {
   std::string previous_record;  // SHA-256 of the record before
 };
 
+// Bytes that an answer may have: of a unary call (gRPC's usual limit, with room for the rest of a
+// message), of one in a bundle, and of a window.
+constexpr size_t kMaxUnaryAnswer = (size_t{4} << 20) - (size_t{64} << 10);
+constexpr size_t kMaxBundledAnswer = size_t{1} << 20;
+constexpr size_t kMaxWindowAnswer = size_t{16} << 20;
+
 // One window of a question, as it came.
 struct Question {
   const BoundMethod* method = nullptr;
@@ -71,6 +77,7 @@ struct Question {
   std::vector<std::string> parts;
   absl::Time received;
   absl::Time deadline = absl::InfiniteFuture();
+  size_t answer_room = kMaxWindowAnswer;
   StreamState* stream = nullptr;  // null: unary
 };
 

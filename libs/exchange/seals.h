@@ -1,8 +1,8 @@
 // Seals: a member's signature over a batch of headers, made once for all that wait and verified
 // once for all that came.
 //
-// Roughtime's way: while one signature is being made, the headers that arrive form the next RFC
-// 6962 tree. One header alone is a batch of one.
+// The headers of one moment form an RFC 6962 tree whose root is signed, after Roughtime. One header
+// alone is a batch of one.
 #ifndef EGOV_LIBS_EXCHANGE_SEALS_H_
 #define EGOV_LIBS_EXCHANGE_SEALS_H_
 
@@ -40,8 +40,8 @@ class SealMaker {
   };
 
   // Gets a whole batch, in the order of its headers: each a SealedHeader now, or, with an error, as
-  // it came. Runs on the thread of whoever made the batch full, before its Seal returns, or on this
-  // object's; nothing of this object is touched after it.
+  // it came. Runs on the thread of whoever made the batch full, before its Seal returns (which then
+  // touches nothing here any more), or on this object's.
   using Deliver = std::function<void(const absl::Status&, std::vector<Header>)>;
 
   // `key` outlives this. `under_way`: how many calls are sealed or waiting to be, and not answered

@@ -37,8 +37,9 @@ struct ServerOptions {
   std::string ops_listen = "127.0.0.1:0";  // host:port of /metrics, /livez, /readyz
   TlsOptions tls;                          // required
 
-  int max_receive_bytes = 4 << 20;          // one message: a part of 1 MiB and room
-  int max_send_bytes = 36 << 20;            // a bundle of 32 answers of 1 MiB and room
+  int max_receive_bytes = 4 << 20;                // one message: a part of 1 MiB and room
+  static constexpr int kMaxSendBytes = 36 << 20;  // a bundle of 32 answers of 1 MiB and room
+  int max_send_bytes = kMaxSendBytes;
   int max_metadata_bytes = 16 << 10;        // header 1 KiB, end user's assertion, tracing
   int max_concurrent_streams = 1024;        // on one connection
   size_t memory_quota = size_t{512} << 20;  // of gRPC's own buffers; above it reading slows down

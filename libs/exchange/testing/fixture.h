@@ -3,6 +3,7 @@
 #ifndef EGOV_LIBS_EXCHANGE_TESTING_FIXTURE_H_
 #define EGOV_LIBS_EXCHANGE_TESTING_FIXTURE_H_
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -174,6 +175,15 @@ class LendingTest : public ::testing::Test {
     EXPECT_THAT(answer, base::IsOk());
     if (!answer.ok()) return {};
     return {answer->message.usages().begin(), answer->message.usages().end()};
+  }
+
+  // The value of a metric, by its name and labels as they are rendered; -1 when there is none.
+  double Metric(const std::string& name) const {
+    const std::string all = absl::StrCat("\n", register_->metrics().Render());
+    const std::string line = absl::StrCat("\n", name, " ");
+    const size_t at = all.find(line);
+    if (at == std::string::npos) return -1;
+    return std::strtod(all.c_str() + at + line.size(), nullptr);
   }
 
   World world_;
