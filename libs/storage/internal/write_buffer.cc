@@ -145,16 +145,15 @@ Lane* WriteBuffer::LaneFor(uint16_t id) {
   return lane;
 }
 
-void WriteBuffer::Write(absl::string_view key, const absl::string_view* value) {
+void WriteBuffer::Write(absl::string_view key, absl::string_view kept_value, bool deleted) {
   const absl::string_view kept_key = Keep(key);
-  const absl::string_view kept = value == nullptr ? absl::string_view() : Keep(*value);
   Item item;
   item.key_data = kept_key.data();
   item.key_size = static_cast<uint32_t>(kept_key.size());
-  item.value_data = kept.data();
-  item.value_size = static_cast<uint32_t>(kept.size());
-  item.deleted = value == nullptr;
-  bytes_ += kept_key.size() + kept.size();
+  item.value_data = kept_value.data();
+  item.value_size = static_cast<uint32_t>(kept_value.size());
+  item.deleted = deleted;
+  bytes_ += kept_key.size() + kept_value.size();
   LaneFor(LaneOf(key))->Write(item);
 }
 
@@ -180,7 +179,7 @@ void WriteBuffer::Stamp(uint64_t position) {
     key.assign(row.prefix.data(), row.prefix.size());
     base::AppendU64(position, &key);
     key.append(row.suffix.data(), row.suffix.size());
-    Put(key, row.value);
+    Write(key, row.value, /*deleted=*/false);
   }
   stamped_.clear();
 }

@@ -64,8 +64,8 @@ class WriteBuffer {
   WriteBuffer(const WriteBuffer&) = delete;
   WriteBuffer& operator=(const WriteBuffer&) = delete;
 
-  void Put(absl::string_view key, absl::string_view value) { Write(key, &value); }
-  void Delete(absl::string_view key) { Write(key, nullptr); }
+  void Put(absl::string_view key, absl::string_view value) { Write(key, Keep(value), false); }
+  void Delete(absl::string_view key) { Write(key, {}, true); }
   void PutStamped(absl::string_view prefix, absl::string_view suffix, absl::string_view value);
 
   // Turns the stamped rows into ordinary ones.
@@ -97,7 +97,7 @@ class WriteBuffer {
     absl::string_view prefix, suffix, value;
   };
 
-  void Write(absl::string_view key, const absl::string_view* value);
+  void Write(absl::string_view key, absl::string_view kept_value, bool deleted);
   Lane* LaneFor(uint16_t id);
   absl::string_view Keep(absl::string_view bytes);
 
