@@ -8,7 +8,9 @@
 // Not checked: revocation of the certificates of the log, of the time-stamping authorities and of
 // issuers. Their lists are not in the file; the report says so.
 //
-// Thread safety: free functions. Cost: about 1 ms for each window and 2 ms for the rest.
+// Thread safety: free functions. Cost: about 1 ms for each window, 0.5 ms for each MiB of content
+// and 2 ms for the rest; the closing digest of a file from 1 MiB on is computed on a thread of its
+// own.
 #ifndef EGOV_LIBS_PROOF_VERIFY_H_
 #define EGOV_LIBS_PROOF_VERIFY_H_
 

@@ -310,6 +310,16 @@ TEST_F(VerifyTest, AnyFlippedByteIsSeen) {
               Fails(StatusCode::kInvalidArgument, "NOT_EVIDENCE"));
 }
 
+TEST_F(VerifyTest, ADamagedLargeFileIsNamedSoWhateverElseIsWrongWithIt) {
+  Exchange exchange(house_);
+  *exchange.file.mutable_windows(0)->mutable_request_parts(0) = std::string(2 << 20, 'x');
+  std::string file = WriteFile(exchange.file);
+  EXPECT_THAT(Verify(file, house_.anchors, house_.now),
+              Fails(StatusCode::kInvalidArgument, "CONTENT_MISMATCH"));
+  file.back() ^= 1;
+  EXPECT_THAT(Verify(file, house_.anchors, house_.now), Fails(StatusCode::kDataLoss, "DAMAGED"));
+}
+
 // The closing digest is no protection against those who compute it anew: everything below is
 // changed in the message and written as a good file.
 TEST_F(VerifyTest, AnyFlippedByteIsSeenThoughTheDigestIsComputedAnew) {
