@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -244,6 +245,25 @@ TEST(VitalStatusTest, ARewrittenLogIsToldAndNothingIsWritten) {
   for (const char* file : {"/deceased.tsv", "/unknown.txt", "/evidence.egov"}) {
     EXPECT_FALSE(std::ifstream(options.out + file).good()) << file;
   }
+}
+
+// Gives evidence that proves nothing.
+class UnprovenRegister : public AnsweringRegister {
+ public:
+  absl::StatusOr<egov::evidence::v1::EvidenceFile> Prove(absl::Span<const exchange::Exchange>, bool,
+                                                         absl::Duration) override {
+    return egov::evidence::v1::EvidenceFile();
+  }
+};
+
+TEST(VitalStatusTest, OfAnAnswerThatIsNotProvenNothingIsLeft) {
+  UnprovenRegister unproven;
+  VitalStatusOptions options;
+  options.in = absl::StrCat(::testing::TempDir(), "/codes.txt");
+  options.out = absl::StrCat(::testing::TempDir(), "/unproven");
+  std::ofstream(options.in) << "49805140247\n";
+  EXPECT_FALSE(AskVitalStatus(unproven, {}, options).ok());
+  EXPECT_TRUE(std::filesystem::is_empty(options.out));
 }
 
 TEST_F(LoadTest, TheNoteOfAnotherFileDoesNotCount) {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "libs/base/status.h"
@@ -61,21 +62,39 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   return content;
 }
 
-absl::Status WriteFile(const std::string& path, const std::vector<absl::string_view>& pieces,
-                       bool durable) {
-  const std::string fresh = absl::StrCat(path, ".", getpid(), ".new");
-  const int file = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+NewFile::NewFile(const std::string& path)
+    : path_(path), beside_(absl::StrCat(path, ".", getpid(), ".new")) {}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)), beside_(std::exchange(other.beside_, std::string())) {}
+
+NewFile::~NewFile() {
+  if (!beside_.empty()) unlink(beside_.c_str());
+}
+
+absl::StatusOr<NewFile> NewFile::Write(const std::string& path,
+                                       const std::vector<absl::string_view>& pieces, bool durable) {
+  NewFile fresh(path);
+  const int file = open(fresh.beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file < 0) return Failed(path, "write");
   bool good = true;
   for (absl::string_view piece : pieces) good = good && WriteAll(file, piece);
   good = good && (!durable || fdatasync(file) == 0);
   if (close(file) != 0) good = false;
-  if (!good || rename(fresh.c_str(), path.c_str()) != 0) {
-    const absl::Status status = Failed(path, "write");
-    unlink(fresh.c_str());
-    return status;
-  }
+  if (!good) return Failed(path, "write");
+  return fresh;
+}
+
+absl::Status NewFile::Publish() {
+  if (rename(beside_.c_str(), path_.c_str()) != 0) return Failed(path_, "write");
+  beside_.clear();
   return absl::OkStatus();
+}
+
+absl::Status WriteFile(const std::string& path, const std::vector<absl::string_view>& pieces,
+                       bool durable) {
+  absl::StatusOr<NewFile> file = NewFile::Write(path, pieces, durable);
+  return file.ok() ? file->Publish() : file.status();
 }
 
 absl::Status MakeFolder(const std::string& path) {

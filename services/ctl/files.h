@@ -1,7 +1,7 @@
 // Whole files. What egovctl writes is about people: only its owner may read it.
 //
-// Thread safety: free functions. Errors: NOT_FOUND NO_FILE, FAILED_PRECONDITION FILE_FAILED; they
-// name the path.
+// Thread safety: free functions; a NewFile belongs to one thread at a time. Errors: NOT_FOUND
+// NO_FILE, FAILED_PRECONDITION FILE_FAILED; they name the path.
 #ifndef EGOV_SERVICES_CTL_FILES_H_
 #define EGOV_SERVICES_CTL_FILES_H_
 
@@ -17,8 +17,28 @@ namespace egov::ctl {
 // "-" is stdin.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
-// Writes the pieces to a new file that then takes the name. `durable`: synced before, for what
-// cannot be made again.
+// A file that was written beside its place and has not got its name yet. Without it, it goes.
+class NewFile {
+ public:
+  // Writes the pieces; `durable`: and syncs them, for what cannot be made again.
+  static absl::StatusOr<NewFile> Write(const std::string& path,
+                                       const std::vector<absl::string_view>& pieces,
+                                       bool durable = false);
+  NewFile(NewFile&& other) noexcept;
+  NewFile& operator=(NewFile&&) = delete;
+  ~NewFile();
+
+  // Gives it its name, in place of the file that had it.
+  absl::Status Publish();
+
+ private:
+  explicit NewFile(const std::string& path);
+
+  std::string path_;
+  std::string beside_;  // where it is; empty once it is there no more
+};
+
+// A new file, published at once.
 absl::Status WriteFile(const std::string& path, const std::vector<absl::string_view>& pieces,
                        bool durable = false);
 

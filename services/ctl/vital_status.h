@@ -39,7 +39,7 @@ struct VitalStatusOptions {
 struct VitalStatusSummary {
   uint64_t asked = 0, deceased = 0, unknown = 0, superseded = 0, malformed = 0;
   uint64_t windows = 0;
-  absl::Duration exchange, proof, files;  // where the time went
+  absl::Duration exchange, proof, files;  // where the time went; files: what the disk took longer
 };
 
 // The items that the question needs a right for.
