@@ -25,6 +25,7 @@ constexpr char kMethod[] = "/egov.population.v1.PopulationService/LoadPeople";
 constexpr uint64_t kWindowPeople = 1 << 16;
 constexpr size_t kWindowBytes = 14 << 20;  // the exchange allows 16 MiB
 constexpr size_t kPartBytes = (1 << 20) - 4096;
+constexpr size_t kWindowsAhead = 2;
 
 // Tags of LoadPeopleRequest: request_id = 1, people = 2, both length-delimited.
 constexpr char kRequestIdTag = 0x0a;
@@ -109,15 +110,20 @@ absl::StatusOr<LoadSummary> LoadPeople(exchange::Client& client, const LoadOptio
   EGOV_ASSIGN_OR_RETURN(const std::unique_ptr<exchange::Stream> stream,
                         client.Open(kMethod, options.purpose, options.timeout));
   std::deque<std::pair<uint64_t, uint64_t>>
-      waiting;  // first and last of the windows not answered yet
+      waiting;                     // first and last of the windows not answered yet
+  uint64_t sent = summary.passed;  // people
   bool hung_up = false;
+  // Read while the register works on those before, so that it need not wait for it.
+  absl::StatusOr<Window> next = ReadWindow(reader);
   for (;;) {
-    while (!hung_up && waiting.size() < 2 && reader.position() < summary.people) {
-      EGOV_ASSIGN_OR_RETURN(Window window, ReadWindow(reader));
-      waiting.emplace_back(window.first, window.last);
+    while (!hung_up && waiting.size() < kWindowsAhead && sent < summary.people) {
+      EGOV_RETURN_IF_ERROR(next.status());
+      waiting.emplace_back(next->first, next->last);
+      sent = next->last;
       // Why the register hung up is what Receive says.
-      hung_up = !stream->Send(std::move(window.parts), window.last == summary.people).ok();
+      hung_up = !stream->Send(std::move(next->parts), sent == summary.people).ok();
       ++summary.windows;
+      if (sent < summary.people) next = ReadWindow(reader);
     }
     if (waiting.empty()) break;
     const auto [first, last] = waiting.front();
