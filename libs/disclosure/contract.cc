@@ -1,9 +1,13 @@
 #include "libs/disclosure/contract.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/stubs/common.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "libs/base/status.h"
 #include "libs/disclosure/plan.h"
 
@@ -17,6 +21,8 @@ using google::protobuf::Message;
 using google::protobuf::MethodDescriptor;
 using google::protobuf::Reflection;
 using google::protobuf::RepeatedPtrField;
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
 using internal::Items;
 using internal::Plan;
 using internal::Step;
@@ -86,6 +92,53 @@ void Ask(const Plan& plan, const Message& message, absl::string_view scheme,
       Ask(*step.inside, reflection->GetMessage(message, step.field), scheme, out);
     }
   }
+}
+
+bool IsAscii(absl::string_view text) {
+  uint64_t all = 0, word = 0;
+  for (; text.size() >= sizeof(word); text.remove_prefix(sizeof(word))) {
+    std::memcpy(&word, text.data(), sizeof(word));
+    all |= word;
+  }
+  for (const char c : text) all |= static_cast<uint8_t>(c);
+  return (all & 0x8080808080808080) == 0;
+}
+
+// Takes a serialized message apart: the values of one string field, and the bytes of all others.
+// False when it is none, or a value is no text.
+bool TakeList(absl::string_view bytes, int field, std::vector<Subject>* values, std::string* rest) {
+  const uint32_t wanted = WireFormatLite::MakeTag(field, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+  // Codes are ASCII: then a look at all at once spares one at each.
+  const bool ascii = IsAscii(bytes);
+  while (!bytes.empty()) {
+    uint32_t length = 0;
+    // Tag and length of a code have one byte each.
+    if (bytes.size() >= 2 && static_cast<uint8_t>(bytes[0]) == wanted &&
+        static_cast<uint8_t>(bytes[1]) < 0x80) {
+      length = static_cast<uint8_t>(bytes[1]);
+      bytes.remove_prefix(2);
+    } else {
+      CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                          static_cast<int>(bytes.size()));
+      const uint32_t tag = in.ReadTag();
+      const bool listed = tag == wanted;
+      if (tag == 0) return false;
+      if (!(listed ? in.ReadVarint32(&length) : WireFormatLite::SkipField(&in, tag))) return false;
+      const absl::string_view read = bytes.substr(0, in.CurrentPosition());
+      bytes.remove_prefix(read.size());
+      if (!listed) {
+        rest->append(read.data(), read.size());
+        continue;
+      }
+    }
+    if (length > bytes.size()) return false;
+    const absl::string_view value = bytes.substr(0, length);
+    if (!ascii && !google::protobuf::internal::IsStructurallyValidUTF8(value.data(), length))
+      return false;
+    values->emplace_back().value = value;
+    bytes.remove_prefix(length);
+  }
+  return true;
 }
 
 // One Release.
@@ -161,6 +214,22 @@ class CompiledContract final : public Contract {
         subjects);
   }
 
+  bool Parse(absl::string_view bytes, Message* request,
+             std::vector<Subject>* subjects) const override {
+    if (list_ == nullptr) {
+      if (!request->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
+      AskedAbout(*request, subjects);
+      return true;
+    }
+    std::string rest;
+    size_t at = subjects->size();
+    if (!TakeList(bytes, list_->number(), subjects, &rest) || !request->ParseFromString(rest))
+      return false;
+    const absl::string_view scheme = Text(*request, scheme_);
+    for (; at < subjects->size(); ++at) (*subjects)[at].scheme = scheme;
+    return true;
+  }
+
   void Release(absl::Span<const std::string> items, absl::string_view scheme, Message* response,
                std::vector<Subject>* subjects) const override {
     Items allowed;
@@ -191,6 +260,7 @@ class CompiledContract final : public Contract {
   const Plan* question_ = nullptr;
   const Plan* answer_ = nullptr;
   const FieldDescriptor* scheme_ = nullptr;
+  const FieldDescriptor* list_ = nullptr;  // of a question: see Parse
   int silence_ = -1;
   std::vector<Mark> question_marks_, answer_marks_;
 };
@@ -289,6 +359,11 @@ absl::Status CompiledContract::Init(const MethodDescriptor* method) {
   if (!options_.silence().empty()) {
     silence_ = static_cast<int>(std::lower_bound(items_.begin(), items_.end(), options_.silence()) -
                                 items_.begin());
+  }
+  if (options_.shape() == v1::SHAPE_QUERY && question_->steps.empty() &&
+      question_->subjects.size() == 1) {
+    const SubjectField& only = question_->subjects[0];
+    if (only.value == nullptr && only.field->is_repeated()) list_ = only.field;
   }
   question_marks_ = internal::MarksOf(*question_, items_);
   answer_marks_ = internal::MarksOf(*answer_, items_);

@@ -87,6 +87,13 @@ class Contract {
   virtual void AskedAbout(const google::protobuf::Message& request,
                           std::vector<Subject>* subjects) const = 0;
 
+  // Parses a question and adds the subjects that it names, as AskedAbout does; false when it does
+  // not parse. When all subjects of a QUERY are one list of strings they are not put into `request`
+  // (half a million strings cost more than the answer): they are views into `bytes`, which must
+  // live as long as `subjects`. After a failure `subjects` may have some of them.
+  virtual bool Parse(absl::string_view bytes, google::protobuf::Message* request,
+                     std::vector<Subject>* subjects) const = 0;
+
   // Clears every field of the answer whose item is not among `items` (sorted), drops what is empty
   // then, and adds the subjects that are left. Items of a message whose subject is not set are
   // cleared: nobody could see that they left. Without the item of its silence a method's answer

@@ -226,6 +226,59 @@ TEST(ContractTest, BareStringsAreInTheSchemeOfTheQuestion) {
   EXPECT_EQ(answer.office().street(), "Pikk");
 }
 
+TEST(ContractTest, AListOfSubjectsIsReadWithoutBeingParsed) {
+  const auto contract = Good("CheckCodes");
+  cases::CheckCodesRequest part;
+  part.set_scheme("ee");
+  for (const std::string& code : {std::string("1"), std::string(), std::string(300, '2')})
+    part.add_codes(code);
+  // In any order of the fields, with some that nobody knows.
+  std::string bytes;
+  for (const std::string& code : part.codes()) {
+    cases::CheckCodesRequest one;
+    one.add_codes(code);
+    bytes += one.SerializeAsString() + std::string("\xa0\x06\x01", 3);
+  }
+  bytes +=
+      "\x0a\x02"
+      "ee";
+  cases::CheckCodesRequest request;
+  std::vector<Subject> subjects;
+  ASSERT_TRUE(contract->Parse(bytes, &request, &subjects));
+  EXPECT_THAT(Values(subjects), ElementsAre("ee:1", "ee:", "ee:" + std::string(300, '2')));
+  EXPECT_EQ(request.scheme(), "ee");
+  EXPECT_EQ(request.codes_size(), 0);
+  EXPECT_GE(subjects[2].value.data(), bytes.data());
+  EXPECT_LE(subjects[2].value.data(), bytes.data() + bytes.size());
+}
+
+TEST(ContractTest, WhatDoesNotParseIsRefusedInAListToo) {
+  const auto contract = Good("CheckCodes");
+  cases::CheckCodesRequest part;
+  part.set_scheme("ee");
+  for (const char* code : {"38001085718", "\xc3\xb5", ""}) part.add_codes(code);
+  const std::string good = part.SerializeAsString();
+  // Of each byte every value, and of each end: accepted as ever, and with the same subjects.
+  const auto check = [&](const std::string& bytes) {
+    cases::CheckCodesRequest ordinary, request;
+    std::vector<Subject> expected, subjects;
+    const bool parses = ordinary.ParseFromString(bytes);
+    ASSERT_EQ(contract->Parse(bytes, &request, &subjects), parses);
+    if (!parses) return;
+    contract->AskedAbout(ordinary, &expected);
+    ASSERT_EQ(Values(subjects), Values(expected));
+  };
+  for (size_t i = 0; i <= good.size(); ++i) {
+    SCOPED_TRACE(i);
+    check(good.substr(0, i));
+    for (int value = 0; i < good.size() && value < 256; ++value) {
+      std::string changed = good;
+      changed[i] = static_cast<char>(value);
+      check(changed);
+    }
+  }
+}
+
 TEST(ContractTest, AnEmptySubjectKeepsItsPlaceInTheQuestionAndIsNobodyInTheAnswer) {
   const auto contract = Population("BatchGetPersons");
   pop::BatchGetPersonsRequest request;

@@ -13,6 +13,14 @@
 
 namespace egov::exchange {
 
+// A part may be parsed into some 8 MiB: blocks that grow to 1 MiB, not 8 KiB, cost little to get
+// and to give back.
+inline google::protobuf::ArenaOptions LargeBlocks() {
+  google::protobuf::ArenaOptions options;
+  options.max_block_size = size_t{1} << 20;
+  return options;
+}
+
 // One window on its way. Lives until its reply is given, however often its transaction runs.
 struct Pipeline::Attempt {
   Question question;
@@ -26,14 +34,19 @@ struct Pipeline::Attempt {
   bool spent = false;
   access::Grant grant;
 
-  google::protobuf::Arena arena;
+  google::protobuf::Arena arena{LargeBlocks()};
   bool parsed = false;
-  absl::Status unreadable;  // why the parts do not parse
-  std::vector<const google::protobuf::Message*> requests;
+  absl::Status unreadable;                                 // why the parts do not parse
+  std::vector<const google::protobuf::Message*> requests;  // of a load none: its parts go at once
   std::vector<disclosure::Subject> asked;
   std::vector<disclosure::SubjectKey> keys;
   Call call;
   absl::optional<absl::StatusOr<Method::Prepared>> prepared;  // of a load: its first step
+  // What the parts of the question say of the whole.
+  size_t parts_seen = 0;
+  std::string scheme;      // of the first
+  std::string request_id;  // of an act: that of the first
+  bool one_act = true;     // and of all
   // Of an act: what it is known by when it comes again (rows::FirstAnswer). Made once.
   std::string act_salt;
   std::string act_digest;
@@ -55,6 +68,9 @@ struct Pipeline::Attempt {
   uint64_t revision = 0;
 
   const egov::exchange::v1::Header& header() const { return opened.header; }
+
+  // Notes what a part says of the whole question.
+  void See(const google::protobuf::Message& part);
 };
 
 class Pipeline::Feed {

@@ -71,20 +71,26 @@ using ReadCommand =
 template <typename Request, typename Response>
 using WriteCommand = ReadCommand<Request, Response>;
 
-// A window of questions in, parts of a window of answers out.
+// A window of questions in, parts of a window of answers out. When all subjects of the question are
+// one list of strings, it is in `call.asked` and not in the parts (disclosure::Contract::Parse).
 template <typename Request, typename Response>
 using QueryCommand =
     std::function<absl::Status(storage::Transaction&, const Call&,
                                absl::Span<const Request* const> parts, Emit<Response> emit)>;
 
+// The parts of a window, one after the other; null after the last. Each goes when the next one is
+// asked for: in the same memory, because together they are ten times the window's bytes.
+template <typename Request>
+using NextPart = absl::FunctionRef<const Request*()>;
+
 // A window of one act, in its parts, and in two steps. What can be told of the parts alone is done
 // first, perhaps while the window before is still being written; what that returns does the rest,
-// everything in one transaction. `call` and `parts` stay valid for both.
+// everything in one transaction. `call` stays valid for both.
 template <typename Response>
 using LoadStep = std::function<absl::StatusOr<Response>(storage::Transaction&)>;
 template <typename Request, typename Response>
-using LoadCommand = std::function<absl::StatusOr<LoadStep<Response>>(
-    const Call&, absl::Span<const Request* const> parts)>;
+using LoadCommand =
+    std::function<absl::StatusOr<LoadStep<Response>>(const Call&, NextPart<Request> next)>;
 
 // One step of a feed: tells what comes after *cursor, at most a window of it, and moves *cursor
 // (empty at first; the command takes the start from the request then).

@@ -116,6 +116,31 @@ TEST_F(LendingTest, ARefusedActChangesNothing) {
   EXPECT_EQ(Usages(7).size(), 2u) << "the issue, and the refusal, which told that it is taken";
 }
 
+TEST_F(LendingTest, ThePartsOfALoadAreOneAct) {
+  GrantUsual();
+  ASSERT_THAT(Issue(7), IsOk());
+  const auto load = [&](std::vector<std::string> parts) {
+    auto stream = lender_->Open(kLoadCards, For("lending"), absl::Seconds(20));
+    EXPECT_THAT(stream, IsOk());
+    EXPECT_THAT((*stream)->Send(std::move(parts), true), IsOk());
+    return (*stream)->Receive().status();
+  };
+  const std::string id = base::NewUuid();
+  const auto part = [](const std::string& request_id, int number) {
+    LoadCardsRequest request;
+    request.set_request_id(request_id);
+    *request.add_cards() = MakeCard(number);
+    return request.SerializeAsString();
+  };
+  EXPECT_THAT(load({part(id, 20), part(base::NewUuid(), 21)}),
+              Fails(StatusCode::kInvalidArgument, "BAD_REQUEST_ID"));
+  EXPECT_THAT(load({part(id, 20), "\xff"}), Fails(StatusCode::kInvalidArgument, "BAD_MESSAGE"));
+  EXPECT_THAT(load({part(id, 20), part(id, 7)}), Fails(StatusCode::kAlreadyExists, "CARD_TAKEN"));
+  EXPECT_EQ(Usages(7).size(), 2u) << "the issue, and the refusal, though it came in a later part";
+  EXPECT_THAT(load({part(id, 20), part(id, 21)}), IsOk());
+  for (const int number : {20, 21}) EXPECT_THAT(Get(number, For("sale", Both())), IsOk()) << number;
+}
+
 TEST_F(LendingTest, ALoadCountsThoseItNamesWhenItsRightHasAQuota) {
   auto right = MakeRight(kLender, "LoadCards", "lending", {});
   right.set_codes_per_day(3);

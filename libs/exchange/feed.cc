@@ -34,6 +34,7 @@ absl::Status Pipeline::OpenFeed(Question question, std::shared_ptr<Feed>* feed, 
     if (request->ParseFromString(attempt->question.parts[0])) {
       attempt->question.method->contract->AskedAbout(*request, &attempt->asked);
       attempt->requests.push_back(request);
+      attempt->See(*request);
     } else {
       attempt->refusal =
           Error(StatusCode::kInvalidArgument, "BAD_MESSAGE", "the question does not parse")

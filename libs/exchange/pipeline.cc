@@ -257,38 +257,75 @@ absl::Status Pipeline::Resolve(storage::Reader& reader, Attempt& attempt) const 
   return parts_.subjects->Resolve(reader, attempt.asked, &attempt.keys);
 }
 
+void Pipeline::Attempt::See(const Message& part) {
+  std::string scratch;
+  const auto shape = question.method->method.shape;
+  if (shape == SHAPE_WRITE || shape == SHAPE_LOAD) {
+    const std::string& id = *StringField(part, "request_id", &scratch);
+    if (parts_seen == 0) request_id = id;
+    one_act = one_act && id == request_id;
+  }
+  if (parts_seen++ > 0) return;
+  if (const std::string* said = StringField(part, "scheme", &scratch)) scheme = *said;
+}
+
 void Pipeline::Parse(Attempt& attempt) const {
   if (attempt.parsed) return;
   attempt.parsed = true;
-  const BoundMethod& bound = *attempt.question.method;
-  for (const std::string& part : attempt.question.parts) {
-    Message* const request = bound.method.request->New(&attempt.arena);
-    if (!request->ParseFromString(part)) {
-      attempt.unreadable = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
-                                 "a message of the question does not parse")
-                               .Expected(std::string(bound.method.request->GetTypeName()));
-      return;
-    }
-    if (bound.method.shape != SHAPE_LOAD) bound.contract->AskedAbout(*request, &attempt.asked);
-    attempt.requests.push_back(request);
-  }
-  if (attempt.requests.empty()) {
-    // A window may be empty (the last of a question whose length was not known); a command gets one
-    // empty part.
-    attempt.requests.push_back(bound.method.request->New(&attempt.arena));
-  }
   attempt.call.now = attempt.question.received;
   attempt.call.ids = parts_.ids;
   attempt.call.caller = attempt.question.caller;
   attempt.call.message_id = attempt.header().id();
   attempt.call.items = attempt.items;
+  const Method& method = attempt.question.method->method;
+  const std::vector<std::string>& parts = attempt.question.parts;
+  // A window may be empty (the last of a question whose length was not known); a command gets one
+  // empty part.
+  const size_t count = std::max<size_t>(parts.size(), 1);
+  size_t at = 0;
+  const auto next = [&]() -> const Message* {
+    if (at == count || !attempt.unreadable.ok()) return nullptr;
+    Message* const request = method.request->New(&attempt.arena);
+    const absl::string_view part = parts.empty() ? absl::string_view() : parts[at];
+    const bool good = method.shape == SHAPE_LOAD
+                          ? request->ParseFromArray(part.data(), static_cast<int>(part.size()))
+                          : attempt.question.method->contract->Parse(part, request, &attempt.asked);
+    if (!good) {
+      attempt.unreadable = Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
+                                 "a message of the question does not parse")
+                               .Expected(std::string(method.request->GetTypeName()));
+      return nullptr;
+    }
+    ++at;
+    attempt.See(*request);
+    return request;
+  };
+  if (method.shape == SHAPE_LOAD) {
+    const auto next_alone = [&] {
+      attempt.arena.Reset();
+      return next();
+    };
+    attempt.prepared = method.prepare(attempt.call, next_alone);
+    while (next_alone() != nullptr) {
+    }  // whether all can be read is told first
+    return;
+  }
+  while (const Message* const request = next()) {
+    attempt.requests.push_back(request);
+    // Parts are alike: room for those of all once the first is known.
+    if (at == 1) attempt.asked.reserve(std::min(attempt.asked.size() * count, kMaxAsked));
+  }
   attempt.call.asked = attempt.asked;
 }
 
 void Pipeline::FindNamed(Attempt& attempt) const {
   if (!attempt.asked.empty()) return;
-  for (const Message* request : attempt.requests)
-    attempt.question.method->contract->AskedAbout(*request, &attempt.asked);
+  const BoundMethod& bound = *attempt.question.method;
+  for (const std::string& part : attempt.question.parts) {
+    Message* const request = bound.method.request->New(&attempt.arena);
+    request->ParseFromString(part);
+    bound.contract->AskedAbout(*request, &attempt.asked);
+  }
 }
 
 void Pipeline::DigestAct(Attempt& attempt) const {
@@ -298,30 +335,20 @@ void Pipeline::DigestAct(Attempt& attempt) const {
       Bytes(QuestionDigest(attempt.act_salt, attempt.header().method(), attempt.question.parts));
 }
 
-void Pipeline::PrepareLoad(Attempt& attempt) const {
-  if (attempt.prepared.has_value()) return;
-  attempt.prepared = attempt.question.method->method.prepare(attempt.call, attempt.requests);
-}
-
 absl::StatusOr<bool> Pipeline::AnsweredBefore(storage::Transaction& transaction, Attempt& attempt,
                                               std::string* key) const {
-  std::string scratch;
-  const std::string* const request_id = StringField(*attempt.requests[0], "request_id", &scratch);
-  if (!base::IsUuid(*request_id)) {
+  if (!base::IsUuid(attempt.request_id)) {
     return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID", "an act is named by a UUID")
         .Field("request_id")
         .Expected("a UUID of the caller's own making, the same when the act is sent again");
   }
-  for (const Message* part : attempt.requests) {
-    std::string other;
-    if (*StringField(*part, "request_id", &other) != *request_id) {
-      return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID",
-                   "the parts of a window are one act")
-          .Field("request_id")
-          .Expected("the same in all parts");
-    }
+  if (!attempt.one_act) {
+    return Error(StatusCode::kInvalidArgument, "BAD_REQUEST_ID",
+                 "the parts of a window are one act")
+        .Field("request_id")
+        .Expected("the same in all parts");
   }
-  *key = FirstAnswerKey(attempt.question.caller, *request_id);
+  *key = FirstAnswerKey(attempt.question.caller, attempt.request_id);
   std::string value;
   EGOV_ASSIGN_OR_RETURN(const bool found, transaction.Get(*key, &value));
   if (!found) return false;
@@ -380,7 +407,6 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
     return absl::OkStatus();
   };
   if (is_load) {
-    PrepareLoad(attempt);
     absl::Status done = attempt.prepared->status();
     if (done.ok()) done = (**attempt.prepared)(transaction, emit);
     if (!done.ok()) {
@@ -410,16 +436,10 @@ absl::Status Pipeline::Handle(storage::Transaction& transaction, Attempt& attemp
 absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attempt,
                                std::vector<std::unique_ptr<Message>> messages) const {
   const disclosure::Contract& contract = *attempt.question.method->contract;
-  std::string scratch;
-  absl::string_view scheme;
-  if (!attempt.requests.empty()) {
-    if (const std::string* said = StringField(*attempt.requests[0], "scheme", &scratch))
-      scheme = *said;
-  }
   std::vector<disclosure::Subject> told;
   size_t bytes = 0;
   for (const std::unique_ptr<Message>& message : messages) {
-    contract.Release(attempt.items, scheme, message.get(), &told);
+    contract.Release(attempt.items, attempt.scheme, message.get(), &told);
     std::string part;
     message->SerializeToString(&part);
     bytes += part.size();
@@ -476,10 +496,9 @@ std::shared_ptr<Pipeline::Attempt> Pipeline::Prepare(Question question) const {
   std::shared_ptr<Attempt> attempt = Open(std::move(question));
   if (!attempt->unadmitted.ok() || !attempt->refusal.ok()) return attempt;
   Parse(*attempt);
-  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok()) {
-    PrepareLoad(*attempt);
-    DigestAct(*attempt);  // a large window takes long: not while others wait for their turn
-  }
+  // A large window takes long: not while others wait for their turn.
+  if (attempt->question.method->method.shape == SHAPE_LOAD && attempt->unreadable.ok())
+    DigestAct(*attempt);
   return attempt;
 }
 

@@ -151,12 +151,11 @@ class Pipeline {
   absl::Status CheckAge(const Attempt& attempt) const;
   absl::Status CheckHeader(Attempt& attempt) const;
   absl::Status CheckPlace(const Attempt& attempt) const;  // in its stream
-  // Once for an attempt, however often it runs.
+  // Once for an attempt, however often it runs; of a load also its command's first step.
   void Parse(Attempt& attempt) const;
   void DigestAct(Attempt& attempt) const;
-  void PrepareLoad(Attempt& attempt) const;
   // Whom a load names: counted when its right has a quota of them, known to the note that its
-  // refusal leaves, and of no use otherwise.
+  // refusal leaves, and of no use otherwise. Its parts are parsed again for that.
   void FindNamed(Attempt& attempt) const;
   absl::Status Authorize(storage::Transaction& transaction, Attempt& attempt) const;
   absl::Status Handle(storage::Transaction& transaction, Attempt& attempt) const;

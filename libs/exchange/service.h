@@ -40,7 +40,7 @@ struct Method {
       run;
   // Of a load instead of `run`: its first step, and what that returns.
   using Prepared = std::function<absl::Status(storage::Transaction&, EmitPart)>;
-  std::function<absl::StatusOr<Prepared>(const Call&, absl::Span<const Part>)> prepare;
+  std::function<absl::StatusOr<Prepared>(const Call&, NextPart<google::protobuf::Message>)> prepare;
   // Serves one step of a feed.
   std::function<absl::StatusOr<FeedStep>(storage::Reader&, const Call&, Part, std::string*,
                                          EmitPart)>
@@ -74,10 +74,12 @@ class Service {
   template <typename Request, typename Response>
   Service& Load(absl::string_view method, LoadCommand<Request, Response> command) {
     Method bound = Prototype<Request, Response>(egov::exchange::v1::SHAPE_LOAD);
-    bound.prepare = [command = std::move(command)](
-                        const Call& call,
-                        absl::Span<const Method::Part> parts) -> absl::StatusOr<Method::Prepared> {
-      absl::StatusOr<LoadStep<Response>> step = command(call, Typed<Request>(parts));
+    bound.prepare =
+        [command = std::move(command)](
+            const Call& call,
+            NextPart<google::protobuf::Message> next) -> absl::StatusOr<Method::Prepared> {
+      absl::StatusOr<LoadStep<Response>> step =
+          command(call, [next] { return static_cast<const Request*>(next()); });
       if (!step.ok()) return step.status();
       return Method::Prepared([step = *std::move(step)](storage::Transaction& transaction,
                                                         Method::EmitPart emit) -> absl::Status {

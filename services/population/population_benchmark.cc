@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <random>
+#include <utility>
 
 #include "benchmark/benchmark.h"
 #include "libs/identifiers/identifiers.h"
@@ -146,10 +147,10 @@ void BM_LoadWindow65536(benchmark::State& state) {
       if (i % 8 == 0)
         *request.mutable_people(i)->mutable_death()->mutable_date() = testing::Date(2001, 5, 20);
     }
-    const v1::LoadPeopleRequest* parts[] = {&request};
+    const v1::LoadPeopleRequest* part = &request;
     state.ResumeTiming();
     auto transaction = fresh.engine().Begin();
-    const auto write = command(call, parts);
+    const auto write = command(call, [&] { return std::exchange(part, nullptr); });
     const absl::Status done = write.ok() ? (*write)(*transaction).status() : write.status();
     if (!done.ok()) {
       std::cerr << done << "\n";

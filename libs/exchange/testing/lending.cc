@@ -93,14 +93,13 @@ Service Lending::MakeService() {
       });
   service.Load<LoadCardsRequest, LoadCardsResponse>(
       "LoadCards",
-      [this](const Call&, absl::Span<const LoadCardsRequest* const> parts)
-          -> absl::StatusOr<LoadStep<LoadCardsResponse>> {
-        std::vector<const Card*> cards;
-        for (const LoadCardsRequest* part : parts) {
-          for (const Card& card : part->cards()) cards.push_back(&card);
-        }
+      [this](const Call&,
+             NextPart<LoadCardsRequest> next) -> absl::StatusOr<LoadStep<LoadCardsResponse>> {
+        std::vector<Card> cards;
+        while (const LoadCardsRequest* const part = next())
+          cards.insert(cards.end(), part->cards().begin(), part->cards().end());
         return [this, cards](Transaction& transaction) -> absl::StatusOr<LoadCardsResponse> {
-          for (const Card* card : cards) EGOV_RETURN_IF_ERROR(Issue(transaction, *card));
+          for (const Card& card : cards) EGOV_RETURN_IF_ERROR(Issue(transaction, card));
           LoadCardsResponse response;
           response.set_loaded(cards.size());
           return response;

@@ -59,15 +59,12 @@ class Window {
  public:
   Window(Store& store, const Rules& rules) : store_(store), rules_(rules) {}
 
-  absl::Status Check(absl::Span<const v1::LoadPeopleRequest* const> parts) {
-    size_t count = 0;
-    for (const v1::LoadPeopleRequest* part : parts) count += part->people_size();
-    if (count > kMaxLoad)
-      return Bad("people", "The window holds too many people.", "at most 65536 people");
-    people_.reserve(count);
-    checked_.resize(count);
-    given_.reserve(count + count / 16);
-    for (const v1::LoadPeopleRequest* part : parts) {
+  absl::Status Check(exchange::NextPart<v1::LoadPeopleRequest> next) {
+    while (const v1::LoadPeopleRequest* const part = next()) {
+      const size_t count = people_.size() + part->people_size();
+      if (count > kMaxLoad)
+        return Bad("people", "The window holds too many people.", "at most 65536 people");
+      checked_.resize(count);
       for (const v1::Person& person : part->people()) {
         absl::Status status = CheckOne(person);
         if (!status.ok()) return In("people", people_.size(), std::move(status));
@@ -227,11 +224,11 @@ class Window {
 }  // namespace
 
 exchange::LoadCommand<v1::LoadPeopleRequest, v1::LoadPeopleResponse> LoadPeople(Store& store) {
-  return [&store](const exchange::Call& call, absl::Span<const v1::LoadPeopleRequest* const> parts)
+  return [&store](const exchange::Call& call, exchange::NextPart<v1::LoadPeopleRequest> next)
              -> absl::StatusOr<exchange::LoadStep<v1::LoadPeopleResponse>> {
     EGOV_ASSIGN_OR_RETURN(const Rules rules, RulesFor(store, call));
     const auto window = std::make_shared<Window>(store, rules);
-    EGOV_RETURN_IF_ERROR(window->Check(parts));
+    EGOV_RETURN_IF_ERROR(window->Check(next));
     return [window](storage::Transaction& transaction) -> absl::StatusOr<v1::LoadPeopleResponse> {
       v1::LoadPeopleResponse response;
       response.set_loaded(window->size());

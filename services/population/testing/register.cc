@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "libs/base/status.h"
 #include "libs/disclosure/contract.h"
@@ -138,12 +139,13 @@ absl::StatusOr<uint64_t> TestRegister::Load(const std::vector<v1::Person>& peopl
   v1::LoadPeopleRequest request;
   request.set_request_id("l");
   for (const v1::Person& person : people) *request.add_people() = person;
-  const v1::LoadPeopleRequest* parts[] = {&request};
   uint64_t loaded = 0;
   const auto command = commands::LoadPeople(*store_);
   EGOV_RETURN_IF_ERROR(Commit(
       {}, {}, [&](storage::Transaction& transaction, const exchange::Call& call) -> absl::Status {
-        EGOV_ASSIGN_OR_RETURN(const auto write, command(call, parts));
+        const v1::LoadPeopleRequest* part = &request;
+        EGOV_ASSIGN_OR_RETURN(const auto write,
+                              command(call, [&] { return std::exchange(part, nullptr); }));
         EGOV_ASSIGN_OR_RETURN(const v1::LoadPeopleResponse response, write(transaction));
         loaded = response.loaded();
         return absl::OkStatus();
