@@ -51,6 +51,7 @@ struct Pipeline::Attempt {
   std::string act_salt;
   std::string act_digest;
 
+  size_t charged = 0;  // bytes of the answer that the lease has
   // Of the latest run:
   int runs = 0;
   absl::Status outcome;

@@ -109,6 +109,7 @@ class Bundle final : public grpc::ServerUnaryReactor {
       question.received = received_;
       question.deadline = deadline.inner;
       question.answer_room = kMaxBundledAnswer;
+      question.lease = &leases_[i];
       parts_.pipeline->Serve(std::move(question),
                              [this, i](Reply reply) { Ended(i, std::move(reply)); });
     }
@@ -124,8 +125,6 @@ class Bundle final : public grpc::ServerUnaryReactor {
           ToGrpcStatus(reply.status, reply.details, parts_.short_name).error_details());
     } else if (!reply.parts.empty()) {
       answer.set_message(std::move(reply.parts[0]));
-      // What was done is told, also when there is no room: then those who come next are refused.
-      (void)leases_[index].Grow(static_cast<int64_t>(answer.message().size()));
     }
     CallEnded(parts_, *context_, bundled_.method->contract->path(), caller_, received_, reply,
               bundled_.metrics);

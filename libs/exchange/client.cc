@@ -38,9 +38,9 @@ constexpr absl::Duration kConsistencyInterval = absl::Seconds(10);
 constexpr absl::Duration kFirstWait = absl::Milliseconds(50);
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
 constexpr int kIntroductions = 4;
-// Calls that one client has sent and not seen answered: what a service takes on from everybody at a
-// time (rpc::AdmissionOptions). More wait here, in order.
-constexpr size_t kMostInFlight = 1024;
+// Calls that one client has sent and not seen answered: half of what a service takes on from
+// everybody at a time (rpc::AdmissionOptions). More wait here, in order.
+constexpr size_t kMostInFlight = 512;
 // Larger calls travel alone: nobody waits long behind them.
 constexpr size_t kMostBundledBytes = size_t{8} << 10;
 static_assert(kMostBundledBytes <= kMaxBundledUser, "what is bundled is taken");

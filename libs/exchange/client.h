@@ -113,7 +113,7 @@ class Client {
   // returns, and waits for no other call: others' answers wait behind it. Retried as said above
   // until `timeout`. Of many calls of one method at a time those that are small travel and are
   // answered together (bundle_service.proto): one that comes too late then takes the others of its
-  // bundle with it, DEADLINE_EXCEEDED like itself. More than 1,024 at a time wait here.
+  // bundle with it, DEADLINE_EXCEEDED like itself. More than 512 at a time wait here.
   using Done = std::function<void(absl::StatusOr<RawAnswer>)>;
   virtual void CallAsync(const std::string& method, const Purpose& purpose, std::string request,
                          absl::Duration timeout, Done done) = 0;

@@ -94,133 +94,146 @@ void CallEnded(const HandlerParts& parts, const CallbackServerContext& context,
 
 namespace {
 
-// What a unary call holds until it is answered.
-struct UnaryCall {
-  CallbackServerContext* context;
-  ByteBuffer* response;
-  ServerUnaryReactor* reactor;
-  rpc::MethodMetrics* metrics;
-  rpc::Lease lease;
-  std::string caller;
-  absl::Time received;
-  bool with_certificate = false;
+// A unary call, until its answer has left: the budget has it so long, because a caller may read
+// slowly.
+class UnaryCall final : public ServerUnaryReactor {
+ public:
+  UnaryCall(const HandlerParts* parts, const std::string* path, rpc::MethodMetrics* metrics,
+            CallbackServerContext* context, ByteBuffer* response)
+      : parts_(*parts),
+        path_(*path),
+        metrics_(metrics),
+        context_(context),
+        response_(response),
+        received_(parts->clock->Now()) {
+    metrics_->Started();
+  }
+
+  // Who calls, until when, and a share of the budget for `request`.
+  absl::StatusOr<std::shared_ptr<const rpc::Peer>> Admit(const ByteBuffer& request) {
+    EGOV_ASSIGN_OR_RETURN(const auto peer, parts_.peers->Identify(*context_->auth_context()));
+    caller_ = peer->spiffe;
+    EGOV_ASSIGN_OR_RETURN(const rpc::Deadline deadline,
+                          rpc::AdmitDeadline(context_->deadline(), received_));
+    deadline_ = deadline.inner;
+    EGOV_ASSIGN_OR_RETURN(lease_, parts_.admission->Admit(static_cast<int64_t>(request.Length())));
+    return peer;
+  }
+
+  // Ends the call: on any thread, once.
+  void Answer(Reply reply) {
+    if (!reply.receipt.empty()) {
+      context_->AddTrailingMetadata(kReceiptKey, reply.receipt);
+      context_->AddTrailingMetadata(kSaltKey, reply.salt);
+    }
+    if (with_certificate_) context_->AddTrailingMetadata(kCertificateKey, parts_.log_certificates);
+    if (reply.status.ok() && !reply.parts.empty()) *response_ = ToBuffer(reply.parts[0]);
+    CallEnded(parts_, *context_, path_, caller_, received_, reply, metrics_);
+    Finish(ToGrpcStatus(reply.status, reply.details, parts_.short_name));
+  }
+  void Refuse(absl::Status status) {
+    Reply reply;
+    reply.status = std::move(status);
+    Answer(std::move(reply));
+  }
+
+  void OnDone() override { delete this; }
+
+  const std::string& caller() const { return caller_; }
+  absl::Time received() const { return received_; }
+  absl::Time deadline() const { return deadline_; }
+  rpc::Lease* lease() { return &lease_; }
+  void set_with_certificate(bool with) { with_certificate_ = with; }
+
+ private:
+  const HandlerParts& parts_;
+  const std::string& path_;
+  rpc::MethodMetrics* const metrics_;
+  CallbackServerContext* const context_;
+  ByteBuffer* const response_;
+  const absl::Time received_;
+  std::string caller_;
+  absl::Time deadline_;
+  rpc::Lease lease_;
+  bool with_certificate_ = false;
 };
 
-void Answer(const HandlerParts& parts, const std::string& path, UnaryCall& call, Reply reply) {
-  if (!reply.receipt.empty()) {
-    call.context->AddTrailingMetadata(kReceiptKey, reply.receipt);
-    call.context->AddTrailingMetadata(kSaltKey, reply.salt);
-  }
-  if (call.with_certificate)
-    call.context->AddTrailingMetadata(kCertificateKey, parts.log_certificates);
-  if (reply.status.ok() && !reply.parts.empty()) *call.response = ToBuffer(reply.parts[0]);
-  CallEnded(parts, *call.context, path, call.caller, call.received, reply, call.metrics);
-  call.lease.Release();
-  call.reactor->Finish(ToGrpcStatus(reply.status, reply.details, parts.short_name));
-}
-
-grpc::internal::MethodHandler* UnaryHandler(const BoundMethod* method, const HandlerParts& parts) {
-  rpc::MethodMetrics* const metrics = &parts.metrics->For(method->service, method->name, "unary");
+grpc::internal::MethodHandler* UnaryHandler(const BoundMethod* method,
+                                            const HandlerParts& handler_parts) {
+  rpc::MethodMetrics* const metrics =
+      &handler_parts.metrics->For(method->service, method->name, "unary");
+  const auto parts = std::make_shared<const HandlerParts>(handler_parts);
   return new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
       [method, parts, metrics](CallbackServerContext* context, const ByteBuffer* request,
                                ByteBuffer* response) {
-        ServerUnaryReactor* const reactor = context->DefaultReactor();
-        metrics->Started();
-        auto call = std::make_shared<UnaryCall>();
-        call->context = context;
-        call->response = response;
-        call->reactor = reactor;
-        call->metrics = metrics;
-        call->received = parts.clock->Now();
-        const std::string& path = method->contract->path();
-        const auto refuse = [&](absl::Status status) {
-          Reply reply;
-          reply.status = std::move(status);
-          Answer(parts, path, *call, std::move(reply));
-          return reactor;
-        };
-        const auto peer = parts.peers->Identify(*context->auth_context());
-        if (!peer.ok()) return refuse(peer.status());
-        call->caller = (*peer)->spiffe;
-        const auto deadline = rpc::AdmitDeadline(context->deadline(), call->received);
-        if (!deadline.ok()) return refuse(deadline.status());
-        auto lease = parts.admission->Admit(static_cast<int64_t>(request->Length()));
-        if (!lease.ok()) return refuse(lease.status());
-        call->lease = *std::move(lease);
-
+        auto* const call =
+            new UnaryCall(parts.get(), &method->contract->path(), metrics, context, response);
+        const auto peer = call->Admit(*request);
+        if (!peer.ok()) {
+          call->Refuse(peer.status());
+          return call;
+        }
         Question question;
         question.method = method;
-        question.caller = call->caller;
+        question.caller = call->caller();
         question.tls_certificate = (*peer)->certificate_sha256;
         question.sealed_header = Metadata(*context, kHeaderKey);
         question.salt = Metadata(*context, kSaltKey);
         question.end_user = Metadata(*context, kUserKey);
         question.certificate = Metadata(*context, kCertificateKey);
-        call->with_certificate = !question.certificate.empty();
+        call->set_with_certificate(!question.certificate.empty());
         question.parts.push_back(ToString(*request));
-        question.received = call->received;
-        question.deadline = deadline->inner;
+        question.received = call->received();
+        question.deadline = call->deadline();
         question.answer_room = kMaxUnaryAnswer;
-        parts.pipeline->Serve(std::move(question), [parts, path = &path, call](Reply reply) {
-          Answer(parts, *path, *call, std::move(reply));
-        });
-        return reactor;
+        question.lease = call->lease();
+        parts->pipeline->Serve(std::move(question),
+                               [call](Reply reply) { call->Answer(std::move(reply)); });
+        return call;
       });
 }
 
+// A plain method and its parts, for as long as the service lives.
+struct BoundPlain {
+  PlainMethod method;
+  HandlerParts parts;
+  std::string path;
+};
+
 grpc::internal::MethodHandler* PlainHandler(const PlainMethod& method, const HandlerParts& parts) {
   rpc::MethodMetrics* const metrics = &parts.metrics->For(method.service, method.name, "unary");
-  const std::string path = absl::StrCat("/", method.service, "/", method.name);
+  const auto bound = std::make_shared<const BoundPlain>(
+      BoundPlain{method, parts, absl::StrCat("/", method.service, "/", method.name)});
   return new grpc::internal::CallbackUnaryHandler<ByteBuffer, ByteBuffer>(
-      [method, parts, metrics, path](CallbackServerContext* context, const ByteBuffer* request,
-                                     ByteBuffer* response) {
-        ServerUnaryReactor* const reactor = context->DefaultReactor();
-        metrics->Started();
-        auto call = std::make_shared<UnaryCall>();
-        call->context = context;
-        call->response = response;
-        call->reactor = reactor;
-        call->metrics = metrics;
-        call->received = parts.clock->Now();
-        const auto answer = [parts, path, call](absl::Status status, std::string bytes) {
-          Reply reply;
-          reply.status = std::move(status);
-          reply.parts.push_back(std::move(bytes));
-          Answer(parts, path, *call, std::move(reply));
-        };
-        const auto peer = parts.peers->Identify(*context->auth_context());
+      [bound, metrics](CallbackServerContext* context, const ByteBuffer* request,
+                       ByteBuffer* response) {
+        auto* const call = new UnaryCall(&bound->parts, &bound->path, metrics, context, response);
+        const auto peer = call->Admit(*request);
         if (!peer.ok()) {
-          answer(peer.status(), "");
-          return reactor;
+          call->Refuse(peer.status());
+          return call;
         }
-        call->caller = (*peer)->spiffe;
-        const auto deadline = rpc::AdmitDeadline(context->deadline(), call->received);
-        if (!deadline.ok()) {
-          answer(deadline.status(), "");
-          return reactor;
-        }
-        auto lease = parts.admission->Admit(static_cast<int64_t>(request->Length()));
-        if (!lease.ok()) {
-          answer(lease.status(), "");
-          return reactor;
-        }
-        call->lease = *std::move(lease);
-        const absl::Status queued = parts.workers->Run(
-            [method, bytes = ToString(*request), call, answer, until = deadline->inner]() {
-              const std::unique_ptr<google::protobuf::Message> question(method.request->New());
-              const std::unique_ptr<google::protobuf::Message> reply(method.response->New());
-              absl::Status status;
+        const absl::Status queued =
+            bound->parts.workers->Run([bound, bytes = ToString(*request), call]() {
+              const PlainMethod& plain = bound->method;
+              const std::unique_ptr<google::protobuf::Message> question(plain.request->New());
+              const std::unique_ptr<google::protobuf::Message> answer(plain.response->New());
+              Reply reply;
               if (question->ParseFromString(bytes)) {
-                status = method.run(call->caller, until, *question, reply.get());
+                reply.status = plain.run(call->caller(), call->deadline(), *question, answer.get());
               } else {
-                status = base::Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
-                                     "the question does not parse")
-                             .Expected(std::string(question->GetTypeName()));
+                reply.status = base::Error(StatusCode::kInvalidArgument, "BAD_MESSAGE",
+                                           "the question does not parse")
+                                   .Expected(std::string(question->GetTypeName()));
               }
-              answer(status, status.ok() ? reply->SerializeAsString() : std::string());
+              if (reply.status.ok()) {
+                reply.parts.push_back(answer->SerializeAsString());
+                reply.status = call->lease()->Grow(static_cast<int64_t>(reply.parts[0].size()));
+              }
+              call->Answer(std::move(reply));
             });
-        if (!queued.ok()) answer(queued, "");
-        return reactor;
+        if (!queued.ok()) call->Refuse(queued);
+        return call;
       });
 }
 

@@ -1,6 +1,7 @@
 // What hostile, broken and unlucky callers get: refused by name, and nothing disclosed.
 #include <grpcpp/client_context.h>
 #include <grpcpp/completion_queue.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 
 #include <functional>
@@ -313,6 +314,56 @@ TEST_F(HostileTest, ABundleOfTheLargestAnswersArrivesAndALargerOneIsRefusedForIt
   for (int i = 0; i < 31; ++i) EXPECT_GT(response.answers(i).message().size(), kMost);
   EXPECT_THAT(Of(response.answers(31)), Fails(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE"));
   EXPECT_NE(response.answers(31).receipt(), "");
+}
+
+TEST_F(HostileTest, AnswersThatAreNotReadStayInTheBudget) {
+  IssueCardRequest request;
+  request.set_request_id(base::NewUuid());
+  *request.mutable_card() = MakeCard(1);
+  request.mutable_card()->set_holder(std::string(1 << 20, 'h'));
+  ASSERT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
+  constexpr int kCalls = 10;
+  const uint64_t before = register_->log().Newest().size;
+  grpc::ChannelArguments small;  // what is not asked for is not taken either
+  small.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  small.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1024);
+  grpc::GenericStub stub(grpc::CreateCustomChannel(
+      options_.target, Must(rpc::ChannelTls(options_.tls, options_.audience)), small));
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::GenericClientAsyncReaderWriter>> calls;
+  for (int i = 0; i < kCalls; ++i) {
+    const Handmade made = Make([&](Handmade& m) {
+      m.request = Ask(1).SerializeAsString();
+      m.header.set_request(Text(proof::Commit(m.salt, m.request)));
+    });
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    channels_->Prepare(contexts.back().get(), absl::Seconds(60));
+    contexts.back()->AddMetadata("egov-header-bin", made.sealed.SerializeAsString());
+    contexts.back()->AddMetadata("egov-salt-bin", made.salt);
+    contexts.back()->AddMetadata("egov-certificate-bin", made.certificate);
+    calls.push_back(stub.PrepareCall(contexts.back().get(), kGetCard, &queue));
+    void* tag = nullptr;
+    bool ok = false;
+    calls.back()->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    calls.back()->WriteLast(rpc::testing::ToBuffer(made.request), {}, nullptr);
+    queue.Next(&tag, &ok);
+  }
+  const auto wait_for = [](const std::function<bool()>& holds) {
+    for (int i = 0; i < 400 && !holds(); ++i) absl::SleepFor(absl::Milliseconds(50));
+    return holds();
+  };
+  ASSERT_TRUE(wait_for([&] { return register_->log().Newest().size >= before + kCalls; }));
+  absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_EQ(Metric("egov_calls_admitted"), kCalls) << "all answered, and nobody has read";
+  for (const auto& context : contexts) context->TryCancel();
+  EXPECT_TRUE(wait_for([&] { return Metric("egov_calls_admitted") == 0; }));
+  queue.Shutdown();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue.Next(&tag, &ok)) {
+  }
 }
 
 TEST_F(HostileTest, AnEndUserInABundleIsBoundToItsCall) {

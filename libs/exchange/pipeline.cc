@@ -300,6 +300,11 @@ absl::Status Pipeline::Release(storage::Transaction& transaction, Attempt& attem
                  "the answer exceeds what its message or window holds")
         .Expected("less asked for at once: a smaller page, fewer subjects; not in a bundle");
   }
+  if (rpc::Lease* const lease = attempt.question.lease; lease != nullptr) {
+    // As long as nothing is disclosed it can be refused.
+    EGOV_RETURN_IF_ERROR(lease->Grow(static_cast<int64_t>(bytes)));
+    lease->Shrink(static_cast<int64_t>(std::exchange(attempt.charged, bytes)));
+  }
   // Who reads the list of who looked at them has not looked at anybody.
   if (attempt.question.method->service == kUsageService && attempt.header().purpose() == kOwnData)
     return absl::OkStatus();

@@ -32,6 +32,7 @@
 #include "libs/exchange/seals.h"
 #include "libs/exchange/service.h"
 #include "libs/exchange/trust.h"
+#include "libs/rpc/admission.h"
 #include "libs/rpc/executor.h"
 #include "libs/storage/store.h"
 
@@ -78,6 +79,8 @@ struct Question {
   absl::Time received;
   absl::Time deadline = absl::InfiniteFuture();
   size_t answer_room = kMaxWindowAnswer;
+  rpc::Lease* lease = nullptr;  // the call's share of the budget, which takes its answer too; null:
+                                // whoever asks sees to that
   StreamState* stream = nullptr;  // null: unary
 };
 

@@ -1,8 +1,10 @@
 #include "libs/rpc/grpc_log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 
 #include <atomic>
+#include <string>
 
 namespace egov::rpc {
 namespace {
@@ -20,11 +22,20 @@ void Forward(gpr_log_func_args* args) {
   logger->Log(level, "grpc", {{"text", args->message}, {"file", args->file}, {"line", args->line}});
 }
 
+// What protobuf says is about messages from outside that do not parse: their caller is told, too.
+void ForwardProtobuf(google::protobuf::LogLevel, const char* file, int line,
+                     const std::string& text) {
+  Logger* const logger = grpc_logger.load(std::memory_order_acquire);
+  if (logger == nullptr || !logger->Enabled(LogLevel::kDebug)) return;
+  logger->Log(LogLevel::kDebug, "protobuf", {{"text", text}, {"file", file}, {"line", line}});
+}
+
 }  // namespace
 
 void RouteGrpcLog(Logger* logger) {
   grpc_logger.store(logger, std::memory_order_release);
   gpr_set_log_function(logger == nullptr ? nullptr : &Forward);
+  google::protobuf::SetLogHandler(&ForwardProtobuf);
 }
 
 }  // namespace egov::rpc

@@ -1,4 +1,4 @@
-// gRPC core's own log, into ours.
+// The logs of gRPC's core and of protobuf, into ours.
 #ifndef EGOV_LIBS_RPC_GRPC_LOG_H_
 #define EGOV_LIBS_RPC_GRPC_LOG_H_
 
@@ -7,8 +7,9 @@
 namespace egov::rpc {
 
 // Sends what gRPC core logs (process-wide by its design) to `logger`, which must then live until
-// nullptr is set or the process ends. Its INFO and DEBUG lines come at debug. Server::Create does
-// it; a program that is only a client may.
+// nullptr is set or the process ends. Its INFO and DEBUG lines come at debug, and so does all that
+// protobuf says of messages that do not parse (which is nowhere else from then on). Server::Create
+// does it; a program that is only a client may.
 void RouteGrpcLog(Logger* logger);
 
 }  // namespace egov::rpc

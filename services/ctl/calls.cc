@@ -135,8 +135,9 @@ std::vector<Option> CodeOptions() {
 
 absl::StatusOr<std::vector<std::string>> LinesOf(const std::string& path) {
   EGOV_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  if (!IsText(text)) return UsageError("the file is not text in UTF-8");
   std::vector<std::string> lines;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+  for (absl::string_view line : absl::StrSplit(absl::StripPrefix(text, kByteOrderMark), '\n')) {
     line = absl::StripAsciiWhitespace(line);
     if (!line.empty()) lines.emplace_back(line);
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "libs/base/status.h"
+#include "services/ctl/files.h"
 
 namespace egov::ctl {
 namespace {
@@ -190,6 +191,8 @@ class CommandLine {
 
   // Goes down the tree and reads options; `help` is set when help was asked for.
   absl::Status Read(bool* help, bool* json) {
+    if (!std::all_of(words_.begin(), words_.end(), IsText))
+      return UsageError("a word of the command line is not text in UTF-8");
     size_t at = 0;
     while (at < words_.size() && !command_->children.empty()) {
       const std::string& word = words_[at];
@@ -311,6 +314,15 @@ class CommandLine {
 
 namespace {
 
+// A service's text may hold anything; a terminal obeys some of it.
+std::string Visible(absl::string_view text) {
+  std::string visible(text);
+  for (char& c : visible) {
+    if (absl::ascii_iscntrl(c) && c != '\n') c = '?';
+  }
+  return visible;
+}
+
 void PrintError(const absl::Status& status, absl::string_view path, Output* output) {
   const auto detail = base::DetailOf(status);
   if (output->json()) {
@@ -338,7 +350,17 @@ void PrintError(const absl::Status& status, absl::string_view path, Output* outp
     absl::StrAppend(&text, "\n  ", absl::StatusCodeToString(status.code()));
   }
   if (detail && detail->reason == "USAGE") absl::StrAppend(&text, "\nSee `", path, " --help`.");
-  output->err() << text << std::endl;
+  output->err() << Visible(text) << std::endl;
+}
+
+// A script must not take an answer that was cut off for a whole one.
+int Written(int code, Output* output) {
+  output->out().flush();
+  if (output->out().good() || code != kExitOk) return code;
+  output->err() << "egovctl: what it had to say could not be written whole; is the disk full, or "
+                   "the output closed?"
+                << std::endl;
+  return kExitRefused;
 }
 
 }  // namespace
@@ -347,7 +369,7 @@ int RunCommandLine(const Command& root, absl::string_view version,
                    const std::vector<std::string>& words, Output* output) {
   if (words.size() == 1 && words[0] == "--version") {
     output->Raw(absl::StrCat(root.name, " ", version, "\n"));
-    return kExitOk;
+    return Written(kExitOk, output);
   }
   if (words.empty()) {
     output->Raw(HelpOf(root, root.name));
@@ -359,11 +381,11 @@ int RunCommandLine(const Command& root, absl::string_view version,
   output->set_json(json);
   if (status.ok() && help) {
     output->Raw(HelpOf(line.command(), line.path()));
-    return kExitOk;
+    return Written(kExitOk, output);
   }
   if (status.ok()) status = line.command().run(line.arguments(), *output);
   if (!status.ok()) PrintError(status, line.path(), output);
-  return ExitCodeOf(status);
+  return Written(ExitCodeOf(status), output);
 }
 
 }  // namespace egov::ctl

@@ -1,5 +1,6 @@
 #include "services/ctl/command.h"
 
+#include <fstream>
 #include <sstream>
 
 #include "gmock/gmock.h"
@@ -113,6 +114,31 @@ TEST_F(CommandTest, ExitCodesTellScriptsWhatHappened) {
   result_ = NotProven(base::Error(absl::StatusCode::kUnauthenticated, "BAD_SIGNATURE", "wrong"));
   EXPECT_EQ(Run(words), kExitNotProven);
   EXPECT_THAT(err_.str(), HasSubstr("BAD_SIGNATURE"));
+}
+
+TEST_F(CommandTest, AnAnswerThatCannotBeWrittenIsNotASuccess) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"thing", "get", "--out", "x"},
+                                             {"thing", "get", "--out", "x", "--json"},
+                                             {"--version"},
+                                             {"thing", "--help"}}) {
+    std::ofstream full("/dev/full");
+    err_.str("");
+    Output output(&full, &err_, false);
+    EXPECT_EQ(RunCommandLine(root_, "7", words, &output), kExitRefused);
+    EXPECT_THAT(err_.str(), HasSubstr("could not be written"));
+  }
+}
+
+TEST_F(CommandTest, WhatAServiceSaysDoesNotCommandTheTerminal) {
+  result_ = base::Error(absl::StatusCode::kNotFound, "NO", "\x1b[31mred\x07");
+  Run({"thing", "get", "--out", "x"});
+  EXPECT_THAT(err_.str(), HasSubstr("egovctl: ?[31mred?"));
+}
+
+TEST_F(CommandTest, WordsThatAreNoTextAreRefusedHere) {
+  EXPECT_EQ(Run({"thing", "get", "\xff\xfe", "--out", "x"}), kExitUsage);
+  EXPECT_EQ(Run({"thing", "get", "õ", "--out", "x"}), kExitOk);
 }
 
 }  // namespace

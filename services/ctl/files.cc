@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/common.h"
 #include "libs/base/status.h"
 
 namespace egov::ctl {
@@ -60,6 +61,11 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (!standard) close(file);
   content.resize(size);
   return content;
+}
+
+bool IsText(absl::string_view bytes) {
+  return google::protobuf::internal::IsStructurallyValidUTF8(bytes.data(),
+                                                             static_cast<int>(bytes.size()));
 }
 
 NewFile::NewFile(const std::string& path)

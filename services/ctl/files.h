@@ -14,6 +14,12 @@
 
 namespace egov::ctl {
 
+// Whether the bytes are UTF-8.
+bool IsText(absl::string_view bytes);
+
+// What some editors put before a text.
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 // "-" is stdin.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 

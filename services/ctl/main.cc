@@ -1,4 +1,5 @@
 // egovctl: works with the registers of a digital government from a terminal or a script.
+#include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -20,6 +21,7 @@ int main(int argc, char** argv) {
       "answer is shown. As whom and where to ask is in ${EGOV_HOME}/ctl.json; --as chooses.";
   root.children = {PopulationCommands(), EvidenceCommands(),  AccessCommands(), ContractCommand(),
                    MemberCommands(),     DirectoryCommands(), PkiCommands()};
+  google::protobuf::SetLogHandler(nullptr);  // what does not parse is told by its error
   Output output(&std::cout, &std::cerr, isatty(STDERR_FILENO) == 1);
   return RunCommandLine(root, kVersion, std::vector<std::string>(argv + 1, argv + argc), &output);
 }

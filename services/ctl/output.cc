@@ -118,8 +118,9 @@ void Output::Print(const google::protobuf::Message& message, absl::string_view t
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;
   std::string json;
-  if (google::protobuf::util::MessageToJsonString(message, &json, options).ok())
-    *out_ << json << std::flush;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok())
+    out_->setstate(std::ios::failbit);  // noticed as if it could not be written
+  *out_ << json << std::flush;
 }
 
 void Output::Say(absl::string_view line) {

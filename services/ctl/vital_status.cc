@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "egov/population/v1/population_service.pb.h"
@@ -109,6 +110,7 @@ absl::StatusOr<std::vector<CodeWindow>> WindowsOf(absl::string_view text,
   uint64_t line = 0;
   const char* at = text.data();
   const char* const end = at + text.size();
+  if (absl::StartsWith(text, kByteOrderMark)) at += kByteOrderMark.size();
   while (at < end) {
     ++line;
     const char* newline = static_cast<const char*>(std::memchr(at, '\n', end - at));

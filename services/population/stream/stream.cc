@@ -1,8 +1,10 @@
 #include "services/population/stream/stream.h"
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "libs/base/bytes.h"
 #include "libs/base/status.h"
 
@@ -15,8 +17,9 @@ constexpr size_t kBufferSize = 1 << 20;
 constexpr size_t kMaxVarint = 5;
 
 absl::Status StreamIo() {
-  return base::Error(absl::StatusCode::kUnavailable, "STREAM_IO",
-                     "The file of people cannot be opened, read or written.");
+  return base::Error(
+      absl::StatusCode::kFailedPrecondition, "FILE_FAILED",
+      absl::StrCat("The file of people cannot be opened, read or written: ", std::strerror(errno)));
 }
 
 absl::Status BadStream() {

@@ -12,7 +12,7 @@
 //
 // Integers big-endian; the varint as Protocol Buffers write it. Thread safety: one thread at a
 // time. Cost: one copy through a buffer of 1 MiB. Errors: DATA_LOSS BAD_STREAM (not such a file, or
-// broken), TRUNCATED_STREAM (ends before `count`); UNAVAILABLE STREAM_IO (the file system said no).
+// broken), TRUNCATED_STREAM (ends before `count`); FAILED_PRECONDITION FILE_FAILED (the file system said no).
 #ifndef EGOV_SERVICES_POPULATION_STREAM_STREAM_H_
 #define EGOV_SERVICES_POPULATION_STREAM_STREAM_H_
 

@@ -82,7 +82,7 @@ TEST(StreamTest, WhatIsNoSuchFileIsRefused) {
   WriteAll(PathOf("empty"), "");
   EXPECT_THAT(StreamReader::Open(PathOf("empty")), Fails(kLoss, "BAD_STREAM"));
   EXPECT_THAT(StreamReader::Open(PathOf("no/such/file")),
-              Fails(absl::StatusCode::kUnavailable, "STREAM_IO"));
+              Fails(absl::StatusCode::kFailedPrecondition, "FILE_FAILED"));
   const std::string bytes = ReadAll(WriteStream("behind", 3));
   WriteAll(PathOf("more"), bytes + "x");
   EGOV_ASSERT_OK_AND_ASSIGN(StreamReader reader, StreamReader::Open(PathOf("more")));
