@@ -26,6 +26,7 @@ struct CertificateImpl {
   std::vector<std::string> extended_key_usage;
   bool extended_key_usage_critical = false;
   bool is_authority = false;
+  bool ocsp_no_check = false;
   std::vector<std::string> uri_names, dns_names;
   absl::StatusOr<pki::SpiffeId> spiffe = absl::UnknownError("");
 };
@@ -129,6 +130,7 @@ absl::StatusOr<Certificate> Access::Wrap(X509Ptr x509) {
     }
   }
   impl->is_authority = (flags & EXFLAG_CA) != 0;
+  impl->ocsp_no_check = X509_get_ext_by_NID(raw, NID_id_pkix_OCSP_noCheck, -1) >= 0;
   int critical = 0;
   std::unique_ptr<EXTENDED_KEY_USAGE, Deleter<EXTENDED_KEY_USAGE_free>> extended(
       static_cast<EXTENDED_KEY_USAGE*>(
@@ -160,6 +162,8 @@ absl::string_view PurposeName(Purpose purpose) {
       return "log";
     case Purpose::kTimeStamp:
       return "time-stamp";
+    case Purpose::kOcsp:
+      return "ocsp";
     case Purpose::kAuthority:
       return "authority";
   }
@@ -215,6 +219,7 @@ absl::Status Certificate::CheckPurpose(Purpose purpose) const {
   static constexpr absl::string_view kServerAuth = "1.3.6.1.5.5.7.3.1";
   static constexpr absl::string_view kClientAuth = "1.3.6.1.5.5.7.3.2";
   static constexpr absl::string_view kTimeStamping = "1.3.6.1.5.5.7.3.8";
+  static constexpr absl::string_view kOcspSigning = "1.3.6.1.5.5.7.3.9";
   const auto wrong = [&](absl::string_view why) -> absl::Status {
     return base::Error(absl::StatusCode::kPermissionDenied, "WRONG_USAGE",
                        absl::StrCat("not a ", PurposeName(purpose), " certificate: ", why));
@@ -226,6 +231,10 @@ absl::Status Certificate::CheckPurpose(Purpose purpose) const {
   if (impl_->is_authority != (purpose == Purpose::kAuthority)) {
     return wrong(impl_->is_authority ? "it is an authority's" : "it is not an authority's");
   }
+  const auto only_signs = [&] {
+    return !impl_->has_key_usage ||
+           (impl_->key_usage & ~(kDigitalSignature | kContentCommitment)) == 0;
+  };
   switch (purpose) {
     case Purpose::kTransport:
       if (impl_->key_usage != kDigitalSignature) return wrong("key usage is not digitalSignature");
@@ -246,10 +255,14 @@ absl::Status Certificate::CheckPurpose(Purpose purpose) const {
       if (extended.size() != 1 || !has(kTimeStamping) || !impl_->extended_key_usage_critical) {
         return wrong("extended key usage is not timeStamping alone and critical");
       }
-      if (impl_->has_key_usage &&
-          (impl_->key_usage & ~(kDigitalSignature | kContentCommitment)) != 0) {
-        return wrong("key usage allows more than signing");
+      if (!only_signs()) return wrong("key usage allows more than signing");
+      return absl::OkStatus();
+    case Purpose::kOcsp:
+      if (extended.size() != 1 || !has(kOcspSigning)) {
+        return wrong("extended key usage is not OCSPSigning alone");
       }
+      if (!impl_->ocsp_no_check) return wrong("id-pkix-ocsp-nocheck is missing");
+      if (!only_signs()) return wrong("key usage allows more than signing");
       return absl::OkStatus();
     case Purpose::kAuthority:
       if ((impl_->key_usage & kKeyCertSign) == 0) return wrong("key usage lacks keyCertSign");

@@ -39,6 +39,9 @@ enum class Purpose {
   kSeal,       // a member's seal: contentCommitment alone, one SPIFFE URI
   kLog,        // an evidence log's checkpoints: as a seal, and the subject's unit is "log"
   kTimeStamp,  // RFC 3161 section 2.3: extended key usage timeStamping alone, critical
+  // An authority's OCSP responder (RFC 6960 section 4.2.2.2): extended key usage OCSPSigning alone,
+  // and id-pkix-ocsp-nocheck, since nobody else could tell its own status.
+  kOcsp,
   kAuthority,  // a CA
 };
 absl::string_view PurposeName(Purpose purpose);

@@ -82,6 +82,8 @@ Usage UsageOf(Purpose purpose) {
       return {"critical,nonRepudiation", nullptr};
     case Purpose::kTimeStamp:
       return {"critical,digitalSignature", "critical,timeStamping"};
+    case Purpose::kOcsp:
+      return {"critical,digitalSignature", "OCSPSigning"};
     case Purpose::kAuthority:
       break;
   }
@@ -126,12 +128,21 @@ absl::Status Fill(const CertificateProfile& profile, const PublicKey& key, X509*
   if (ok && usage.extended != nullptr) {
     ok = AddExtension(x509, &context, NID_ext_key_usage, usage.extended);
   }
+  if (ok && profile.purpose == Purpose::kOcsp) {
+    ok = AddExtension(x509, &context, NID_id_pkix_OCSP_noCheck, "NULL");
+  }
   std::vector<std::string> names;
   if (profile.spiffe) names.push_back("URI:" + profile.spiffe->ToUri());
   for (const std::string& dns : profile.dns_names) names.push_back("DNS:" + dns);
   for (const std::string& ip : profile.ip_names) names.push_back("IP:" + ip);
   std::vector<std::string> crls;
   for (const std::string& url : profile.crl_urls) crls.push_back("URI:" + url);
+  std::vector<std::string> access;  // RFC 5280 section 4.2.2.1
+  if (!profile.ocsp_url.empty()) access.push_back("OCSP;URI:" + profile.ocsp_url);
+  if (!profile.issuer_url.empty()) access.push_back("caIssuers;URI:" + profile.issuer_url);
+  for (const std::string& url : {profile.ocsp_url, profile.issuer_url}) {
+    if (!url.empty() && !SafeInExtension(url)) return BadProfile("a URL is malformed");
+  }
   for (const auto* list : {&names, &crls}) {
     for (const std::string& name : *list) {
       if (!SafeInExtension(name)) return BadProfile("a host name, address or URL is malformed");
@@ -142,6 +153,9 @@ absl::Status Fill(const CertificateProfile& profile, const PublicKey& key, X509*
   }
   if (ok && !crls.empty()) {
     ok = AddExtension(x509, &context, NID_crl_distribution_points, absl::StrJoin(crls, ","));
+  }
+  if (ok && !access.empty()) {
+    ok = AddExtension(x509, &context, NID_info_access, absl::StrJoin(access, ","));
   }
   return ok ? absl::OkStatus() : BadProfile("an extension cannot be written");
 }

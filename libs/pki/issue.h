@@ -53,6 +53,8 @@ struct CertificateProfile {
   absl::Time not_after;               // cut to the issuer's own end
   int path_length = 0;                // authority only: how many authorities may stand below it
   std::vector<std::string> crl_urls;  // where the issuer's revocation list is
+  std::string ocsp_url;    // where a responder answers for the issuer; left out when empty
+  std::string issuer_url;  // where the issuer's certificate is, DER; left out when empty
 };
 
 // Issues a certificate for `key`. The serial is 20 bytes: 159 random bits, never zero.

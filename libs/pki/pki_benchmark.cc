@@ -5,6 +5,7 @@
 #include "benchmark/benchmark.h"
 #include "libs/pki/aead.h"
 #include "libs/pki/key.h"
+#include "libs/pki/ocsp.h"
 #include "libs/pki/sha256.h"
 #include "libs/pki/spiffe.h"
 #include "libs/pki/testing/authority.h"
@@ -94,6 +95,25 @@ void GrantAndCheckTimeStamp(benchmark::State& state) {
   }
 }
 BENCHMARK(GrantAndCheckTimeStamp)->Arg(0)->Arg(1);
+
+void ReadAndAnswerOcsp(benchmark::State& state) {
+  const House house;
+  const auto responder = Must(OcspResponder::Create(
+      house.authority.certificate, house.authority.certificate, house.authority.key));
+  const auto request = Must(OcspRequest::New(house.seal.certificate, house.authority.certificate));
+  const std::string der = request.ToDer();
+  OcspStatus status;
+  status.state = OcspState::kGood;
+  status.this_update = kNow;
+  for (auto _ : state) {
+    if (state.range(0) == 0) {
+      benchmark::DoNotOptimize(OcspRequest::FromDer(der));
+    } else {
+      benchmark::DoNotOptimize(responder.Answer({{request.ids[0], status}}, request.nonce, kNow));
+    }
+  }
+}
+BENCHMARK(ReadAndAnswerOcsp)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace egov::pki

@@ -57,11 +57,12 @@ inline Identity MakeUnder(const Identity& issuer, const CertificateProfile& prof
 }
 
 // A certificate of `purpose` for the identity in X-Road's form, such as "ee/GOV/70000310/pensions";
-// none for time-stamps.
+// none for time-stamps and responders.
 inline Identity MakeMember(const Identity& issuer, Purpose purpose, absl::string_view xroad,
                            absl::Time now) {
   CertificateProfile profile = Profile(purpose, "member", now);
-  if (purpose != Purpose::kTimeStamp) profile.spiffe = Must(SpiffeId::FromXRoad(xroad));
+  if (purpose != Purpose::kTimeStamp && purpose != Purpose::kOcsp)
+    profile.spiffe = Must(SpiffeId::FromXRoad(xroad));
   return MakeUnder(issuer, profile);
 }
 
