@@ -8,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -19,6 +21,8 @@ struct Response {
   int status = 200;
   std::string content_type;
   std::string body;
+  // More header fields of a server's answer, name and value; not filled in by Get and Post.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 struct ClientOptions {
@@ -38,8 +42,11 @@ absl::StatusOr<Response> Post(const std::string& url, absl::string_view content_
 absl::Status CheckUrl(absl::string_view url);
 
 struct Request {
-  std::string method;        // "GET", "POST"
-  std::string path;          // decoded, without the query; never has a ".." segment
+  std::string method;  // "GET", "POST"
+  std::string path;    // decoded, without the query; never has a ".." segment
+  // As `path`, but with all that cleaning takes away ("//", ".."): for addresses that carry data,
+  // not for names of files.
+  std::string target;
   std::string content_type;  // lower case, without parameters
   std::string body;
 };

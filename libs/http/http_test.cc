@@ -77,6 +77,26 @@ TEST(HttpTest, WhatIsAskedArrivesAndIsAnswered) {
   EXPECT_EQ(Get(url + "/teapot")->status, 418);
 }
 
+TEST(HttpTest, AnAddressThatCarriesDataArrivesWhole) {
+  ServerOptions options;
+  options.listen = "127.0.0.1:0";
+  const auto server = *Server::Start(options, [](const Request& request) {
+    return Response{200,
+                    "text/plain",
+                    absl::StrCat(request.path, " ", request.target),
+                    {{"Cache-Control", "max-age=1"}, {"X-Test", "a"}}};
+  });
+  const std::string url = absl::StrCat("http://127.0.0.1:", server->port());
+  EXPECT_EQ(Get(url + "/a//b/../c%2F%2Fd%2B+e==")->body, "/a/c/d++e== /a//b/../c//d++e==");
+  std::string said;
+  FILE* curl = popen(absl::StrCat("curl -s -D - -o /dev/null ", url).c_str(), "r");
+  char buffer[4096];
+  said.assign(buffer, fread(buffer, 1, sizeof(buffer), curl));
+  pclose(curl);
+  EXPECT_NE(said.find("\r\nCache-Control: max-age=1\r\nX-Test: a\r\n\r\n"), std::string::npos)
+      << said;
+}
+
 TEST(HttpTest, AServerStopsAtOnce) {
   auto server = EchoServer();
   ASSERT_THAT(Get(absl::StrCat("http://127.0.0.1:", server->port(), "/")), IsOk());

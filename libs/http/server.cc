@@ -121,6 +121,7 @@ class CivetServer final : public Server {
     Request request;
     request.method = info.request_method;
     request.path = info.local_uri != nullptr ? info.local_uri : "";
+    request.target = info.local_uri_raw != nullptr ? info.local_uri_raw : "";
     if (const char* type = mg_get_header(connection, "Content-Type")) {
       const absl::string_view text = type;
       request.content_type =
@@ -137,12 +138,16 @@ class CivetServer final : public Server {
     // A refused body was not read to its end: the connection is of no further use.
     const char* keep = response.status == 413 || response.status == 400 ? "close" : "keep-alive";
     if (absl::string_view(keep) == "close") mg_disable_connection_keep_alive(connection);
+    std::string more;
+    for (const auto& [name, value] : response.headers) {
+      absl::StrAppend(&more, name, ": ", value, "\r\n");
+    }
     const std::string head =
         absl::StrCat("HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status),
                      "\r\nContent-Length: ", response.body.size(), "\r\nConnection: ", keep,
                      "\r\nX-Content-Type-Options: nosniff\r\n",
                      response.content_type.empty() ? "" : "Content-Type: ", response.content_type,
-                     response.content_type.empty() ? "" : "\r\n", "\r\n");
+                     response.content_type.empty() ? "" : "\r\n", more, "\r\n");
     // In one write: two small ones would wait for each other's acknowledgement.
     const std::string all = request.method == "HEAD" ? head : head + response.body;
     mg_write(connection, all.data(), all.size());

@@ -339,12 +339,12 @@ absl::StatusOr<OcspRequest> OcspRequest::FromDer(absl::string_view der) {
   return request;
 }
 
-absl::StatusOr<OcspRequest> OcspRequest::FromPath(absl::string_view base64) {
+absl::StatusOr<std::string> OcspRequest::DerOfPath(absl::string_view base64) {
   std::string der;
   if (base64.size() > kMaxBytes * 2 || !absl::Base64Unescape(base64, &der)) {
     return Bad("question", "not base64");
   }
-  return FromDer(der);
+  return der;
 }
 
 absl::StatusOr<OcspVerdict> VerifyOcsp(absl::string_view response, const Certificate& certificate,

@@ -58,8 +58,9 @@ struct OcspRequest {
   // certificate asked for, or a critical extension that is not known. A signature of the asker is
   // not looked at.
   static absl::StatusOr<OcspRequest> FromDer(absl::string_view der);
-  // From the last part of a GET's address, percent signs decoded: base64 of the DER.
-  static absl::StatusOr<OcspRequest> FromPath(absl::string_view base64);
+  // The DER of a question that came by GET: the base64 behind the responder's address, percent
+  // signs decoded. INVALID_ARGUMENT/BAD_OCSP.
+  static absl::StatusOr<std::string> DerOfPath(absl::string_view base64);
   std::string ToDer() const;
 };
 

@@ -97,8 +97,7 @@ TEST_F(OcspTest, AQuestionIsReadAsItWasAsked) {
   EXPECT_EQ(read.ids[1].hash, OcspHash::kSha256);
   EXPECT_EQ(read.ids[1].serial, "1f");
   EXPECT_EQ(read.ids[1].issuer, OcspIssuer(root_.certificate, OcspHash::kSha256));
-  EXPECT_EQ(Must(OcspRequest::FromPath(absl::Base64Escape(request.ToDer()))).ids[1].der,
-            request.ids[1].der);
+  EXPECT_EQ(Must(OcspRequest::DerOfPath(absl::Base64Escape(request.ToDer()))), request.ToDer());
 }
 
 TEST_F(OcspTest, AQuestionOutOfBoundsIsRefused) {
@@ -120,7 +119,7 @@ TEST_F(OcspTest, AQuestionOutOfBoundsIsRefused) {
   EXPECT_THAT(OcspRequest::FromDer(std::string(OcspRequest::kMaxBytes + 1, '0')),
               Fails(kInvalid, "BAD_OCSP"));
   EXPECT_THAT(OcspRequest::FromDer(""), Fails(kInvalid, "BAD_OCSP"));
-  EXPECT_THAT(OcspRequest::FromPath("%"), Fails(kInvalid, "BAD_OCSP"));
+  EXPECT_THAT(OcspRequest::DerOfPath("%"), Fails(kInvalid, "BAD_OCSP"));
   EXPECT_THAT(OcspIdOf(root_.certificate, "xy", OcspHash::kSha1), Fails(kInvalid, "BAD_OCSP"));
   EXPECT_THAT(OcspIdOf(root_.certificate, "1", OcspHash::kOther), Fails(kInvalid, "BAD_OCSP"));
 }

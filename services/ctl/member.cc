@@ -28,12 +28,18 @@ absl::StatusOr<std::vector<identity::v1::CertificateKind>> KindsOf(const std::st
     bool known = false;
     for (const auto kind :
          {identity::v1::CERTIFICATE_KIND_TRANSPORT, identity::v1::CERTIFICATE_KIND_SEAL,
-          identity::v1::CERTIFICATE_KIND_LOG, identity::v1::CERTIFICATE_KIND_TIME_STAMP}) {
+          identity::v1::CERTIFICATE_KIND_LOG, identity::v1::CERTIFICATE_KIND_TIME_STAMP,
+          identity::v1::CERTIFICATE_KIND_OCSP_TRANSPORT, identity::v1::CERTIFICATE_KIND_OCSP_SEAL,
+          identity::v1::CERTIFICATE_KIND_OCSP_TIME_STAMP}) {
       if (identity::FolderOf(kind) != word) continue;
       kinds.push_back(kind);
       known = true;
     }
-    if (!known) return UsageError("kinds are transport, seal, log and time-stamp");
+    if (!known) {
+      return UsageError(
+          "kinds are transport, seal, log, time-stamp, ocsp-transport, ocsp-seal and "
+          "ocsp-time-stamp");
+    }
   }
   return kinds;
 }
@@ -97,15 +103,16 @@ Command MemberCommands() {
         "then holds KIND/current/key.pem and cert.pem for each kind, whom to trust, and the "
         "revocation lists. After an "
         "interruption the same command finishes what was begun.";
-    c.options = {{"token", "TOKEN",
-                  "the token from the authority; others on this machine can read it in the list of "
-                  "processes"},
-                 {"token-file", "FILE", "file whose first line is the token; \"-\": stdin"},
-                 {"member", "URI",
-                  "who enrols, as the token was made for: spiffe://ee/GOV/70000310/pensions", true},
-                 {"out", "DIR", "the folder", true},
-                 {"kinds", "LIST", "transport, seal, log, time-stamp", false, "transport,seal"},
-                 {"url", "URL", "the enrolment service; default in ctl.json"}};
+    c.options = {
+        {"token", "TOKEN",
+         "the token from the authority; others on this machine can read it in the list of "
+         "processes"},
+        {"token-file", "FILE", "file whose first line is the token; \"-\": stdin"},
+        {"member", "URI",
+         "who enrols, as the token was made for: spiffe://ee/GOV/70000310/pensions", true},
+        {"out", "DIR", "the folder", true},
+        {"kinds", "LIST", "transport, seal, log, time-stamp, ocsp-...", false, "transport,seal"},
+        {"url", "URL", "the enrolment service; default in ctl.json"}};
     c.examples = {
         "egovctl member enrol --token-file token --member spiffe://ee/GOV/70000310/pensions --out "
         "pensions"};

@@ -25,7 +25,7 @@ std::string Moment(absl::Time time) {
 std::string UseOf(const Certificate& certificate) {
   for (const pki::Purpose purpose :
        {pki::Purpose::kAuthority, pki::Purpose::kTransport, pki::Purpose::kLog, pki::Purpose::kSeal,
-        pki::Purpose::kTimeStamp}) {
+        pki::Purpose::kTimeStamp, pki::Purpose::kOcsp}) {
     if (certificate.CheckPurpose(purpose).ok()) return std::string(pki::PurposeName(purpose));
   }
   return "none of the platform's";
@@ -71,8 +71,9 @@ absl::StatusOr<pki::Purpose> PurposeNamed(absl::string_view name) {
   if (name == "seal") return pki::Purpose::kSeal;
   if (name == "log") return pki::Purpose::kLog;
   if (name == "time-stamp") return pki::Purpose::kTimeStamp;
+  if (name == "ocsp") return pki::Purpose::kOcsp;
   if (name == "authority") return pki::Purpose::kAuthority;
-  return UsageError("--for takes transport, seal, log, time-stamp or authority");
+  return UsageError("--for takes transport, seal, log, time-stamp, ocsp or authority");
 }
 
 absl::Status Verify(const Arguments& arguments, Output& output) {
@@ -147,7 +148,7 @@ Command PkiCommands() {
     Command c{"verify", "Checks that a certificate leads to an anchor"};
     c.positionals = {{"FILE", "the certificate, those above it behind it, PEM"}};
     c.options = {{"trust", "FILE", "trust anchors, PEM", true},
-                 {"for", "PURPOSE", "transport, seal, log, time-stamp or authority", true},
+                 {"for", "PURPOSE", "transport, seal, log, time-stamp, ocsp or authority", true},
                  {"authorities", "FILE", "further authorities, PEM", false, "", true},
                  {"crl", "FILE", "a revocation list, PEM; with one, every issuer needs one", false,
                   "", true}};

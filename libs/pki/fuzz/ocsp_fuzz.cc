@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const OcspCertId& id : request->ids) answers.push_back({id, {}});
     if (!responder->Answer(answers, request->nonce, now).ok()) std::abort();
   }
-  (void)OcspRequest::FromPath(bytes);
+  (void)OcspRequest::DerOfPath(bytes);
   // The seeds are answers of another root: no mutation may become acceptable.
   OcspExpectation expectation;
   expectation.at = now;

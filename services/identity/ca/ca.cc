@@ -41,6 +41,10 @@ pki::Purpose PurposeOf(v1::CertificateKind kind) {
       return pki::Purpose::kLog;
     case v1::CERTIFICATE_KIND_TIME_STAMP:
       return pki::Purpose::kTimeStamp;
+    case v1::CERTIFICATE_KIND_OCSP_TRANSPORT:
+    case v1::CERTIFICATE_KIND_OCSP_SEAL:
+    case v1::CERTIFICATE_KIND_OCSP_TIME_STAMP:
+      return pki::Purpose::kOcsp;
     default:
       return pki::Purpose::kTransport;
   }
@@ -93,6 +97,7 @@ void Ca::Remember(const ca::Issued& issued) {
     record.not_after = certificate->not_after();
     record.key = certificate->public_key();
     key_owners_[Bytes(certificate->public_key().digest())] = Owner(record.scope);
+    status_.Append(AuthorityIndex(record.scope.kind()), record.serial, absl::nullopt);
     certificates_[Bytes(certificate->fingerprint())] = std::move(record);
   }
   if (issued.by_token()) {
@@ -120,6 +125,7 @@ void Ca::Replay(const ca::Entry& entry) {
       record.revoked =
           pki::RevokedCertificate{record.serial, absl::FromUnixMicros(entry.time_us()),
                                   static_cast<pki::RevocationReason>(entry.revoked().reason())};
+      status_.Append(AuthorityIndex(record.scope.kind()), record.serial, record.revoked);
       break;
     }
     case ca::Entry::kListSigned:
@@ -131,10 +137,22 @@ void Ca::Replay(const ca::Entry& entry) {
 }
 
 const AuthorityKey& Ca::Authority(v1::CertificateKind kind) const {
-  for (const AuthorityKey& authority : home_->authorities) {
-    if (authority.name == AuthorityOf(kind)) return authority;
+  return home_->authorities[AuthorityIndex(kind)];
+}
+
+size_t Ca::AuthorityIndex(v1::CertificateKind kind) const {
+  for (size_t i = 0; i < home_->authorities.size(); ++i) {
+    if (home_->authorities[i].name == AuthorityOf(kind)) return i;
   }
-  return home_->authorities[0];  // kinds were checked
+  return 0;  // kinds were checked
+}
+
+ca::StatusChanges Ca::WatchStatus(const ca::WatchStatusRequest& request) {
+  ca::StatusChanges changes = status_.Watch(request);
+  for (const AuthorityKey& authority : home_->authorities) {
+    changes.add_authorities(Bytes(authority.certificate.fingerprint()));
+  }
+  return changes;
 }
 
 v1::IssuedCertificates Ca::Answer(const ca::Issued& issued) const {
@@ -173,7 +191,9 @@ absl::StatusOr<pki::Certificate> Ca::IssueOne(const ca::Scope& scope, const pki:
   profile.purpose = PurposeOf(scope.kind());
   profile.organisation = scope.organisation();
   profile.common_name = id.ToXRoad().substr(0, 64);
-  if (profile.purpose != pki::Purpose::kTimeStamp) profile.spiffe = id;
+  if (profile.purpose != pki::Purpose::kTimeStamp && profile.purpose != pki::Purpose::kOcsp) {
+    profile.spiffe = id;
+  }
   if (profile.purpose == pki::Purpose::kTransport) {
     profile.dns_names.assign(scope.dns_names().begin(), scope.dns_names().end());
     profile.ip_names.assign(scope.ip_names().begin(), scope.ip_names().end());
@@ -181,13 +201,17 @@ absl::StatusOr<pki::Certificate> Ca::IssueOne(const ca::Scope& scope, const pki:
   const int hours =
       profile.purpose == pki::Purpose::kTransport   ? Hours(config_.transport_hours(), 24)
       : profile.purpose == pki::Purpose::kTimeStamp ? Hours(config_.time_stamp_hours(), 5 * 8760)
+      : profile.purpose == pki::Purpose::kOcsp      ? Hours(config_.ocsp_hours(), 7 * 24)
                                                     : Hours(config_.seal_hours(), 8760);
   const absl::Time now = clock_.Now();
   profile.not_before = now - kBackdate;
   profile.not_after = now + absl::Hours(hours);
   if (!config_.public_url().empty()) {
     profile.crl_urls = {absl::StrCat(config_.public_url(), "/crl-der/", authority.name, ".crl")};
+    profile.issuer_url = absl::StrCat(config_.public_url(), "/", authority.name, ".cer");
   }
+  // Nobody asks a responder about itself.
+  if (profile.purpose != pki::Purpose::kOcsp) profile.ocsp_url = config_.ocsp_url();
   return pki::Issue(profile, key, authority.certificate, authority.key);
 }
 
@@ -367,6 +391,8 @@ absl::StatusOr<uint32_t> Ca::Revoke(const ca::RevokeRequest& request, const std:
     EGOV_RETURN_IF_ERROR(Append(entry, actor));
     record.revoked = pki::RevokedCertificate{record.serial, now,
                                              static_cast<pki::RevocationReason>(request.reason())};
+    // Before the lists: who asks for the status learns of it now.
+    status_.Append(AuthorityIndex(record.scope.kind()), record.serial, record.revoked);
     touched.insert(std::string(AuthorityOf(record.scope.kind())));
     ++count;
   }

@@ -30,6 +30,7 @@
 #include "services/identity/ca/home.h"
 #include "services/identity/ca/journal.h"
 #include "services/identity/ca/signer.pb.h"
+#include "services/identity/ca/status_log.h"
 
 namespace egov::identity {
 
@@ -49,6 +50,9 @@ class Ca {
                                         const std::string& actor);
   absl::StatusOr<uint32_t> Revoke(const ca::RevokeRequest& request, const std::string& actor);
   std::vector<ca::Listed> List(const ca::ListRequest& request) const;
+
+  // How the certificates stand, from a place on, and what changes next; waits when nothing is new.
+  ca::StatusChanges WatchStatus(const ca::WatchStatusRequest& request);
 
   // Signs the lists that are half over. Call each minute.
   absl::Status Maintain();
@@ -86,6 +90,7 @@ class Ca {
   absl::StatusOr<pki::Certificate> IssueOne(const ca::Scope& scope, const pki::PublicKey& key,
                                             const AuthorityKey& authority) const;
   const AuthorityKey& Authority(v1::CertificateKind kind) const;
+  size_t AuthorityIndex(v1::CertificateKind kind) const;
   v1::IssuedCertificates Answer(const ca::Issued& issued) const;
   absl::Status SignList(const AuthorityKey& authority);
   absl::Status Append(ca::Entry entry, const std::string& actor);
@@ -99,6 +104,7 @@ class Ca {
   std::map<std::string, Record> certificates_;     // by fingerprint
   std::map<std::string, std::string> key_owners_;  // key digest -> "kind SPIFFE id"
   std::map<std::string, ListState> lists_;         // by authority
+  StatusLog status_;                               // has its own lock
 };
 
 }  // namespace egov::identity

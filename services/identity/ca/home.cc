@@ -19,10 +19,16 @@ struct KindWord {
   const char* name;
   const char* authority;
 };
-constexpr KindWord kKinds[] = {{v1::CERTIFICATE_KIND_TRANSPORT, "transport", "transport"},
-                               {v1::CERTIFICATE_KIND_SEAL, "seal", "seal"},
-                               {v1::CERTIFICATE_KIND_LOG, "log", "seal"},
-                               {v1::CERTIFICATE_KIND_TIME_STAMP, "time-stamp", "time-stamp"}};
+constexpr KindWord kKinds[] = {
+    {v1::CERTIFICATE_KIND_TRANSPORT, "transport", "transport"},
+    {v1::CERTIFICATE_KIND_SEAL, "seal", "seal"},
+    {v1::CERTIFICATE_KIND_LOG, "log", "seal"},
+    {v1::CERTIFICATE_KIND_TIME_STAMP, "time-stamp", "time-stamp"},
+    // RFC 6960 section 4.2.2.2: a responder's certificate is the work of
+    // the very authority that it answers for.
+    {v1::CERTIFICATE_KIND_OCSP_TRANSPORT, "ocsp-transport", "transport"},
+    {v1::CERTIFICATE_KIND_OCSP_SEAL, "ocsp-seal", "seal"},
+    {v1::CERTIFICATE_KIND_OCSP_TIME_STAMP, "ocsp-time-stamp", "time-stamp"}};
 
 absl::Status MakeAuthority(const std::string& home, const pki::CertificateProfile& base,
                            const std::string& name, const pki::Certificate& root,

@@ -32,7 +32,8 @@ struct AuthorityKey {
 
 // Which authority issues a kind; empty for an unknown kind.
 absl::string_view AuthorityOf(v1::CertificateKind kind);
-// The word for a kind: "transport", "seal", "log", "time-stamp"; UNSPECIFIED for an unknown word.
+// The word for a kind: "transport", "seal", "log", "time-stamp", "ocsp-transport", "ocsp-seal",
+// "ocsp-time-stamp"; UNSPECIFIED for an unknown word.
 absl::string_view KindName(v1::CertificateKind kind);
 v1::CertificateKind KindOfName(absl::string_view name);
 

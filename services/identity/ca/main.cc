@@ -22,13 +22,15 @@ namespace {
 constexpr char kUsage[] =
     R"(egov-ca: the authorities of an instance, behind Unix sockets only
 
-  egov-ca init --home DIR --instance ee --organisation NAME [--public-url URL]
-      makes the root and the authorities for transport, seals and time-stamps; take DIR/root offline afterwards
+  egov-ca init --home DIR --instance ee --organisation NAME [--public-url URL] [--ocsp-url URL]
+      makes the root and the authorities for transport, seals and time-stamps; take DIR/root offline afterwards;
+      the URLs (of egov-enrolment and egov-ocsp) go into certificates
   egov-ca serve --home DIR | --config FILE [--check-config]
       signs until stopped; FILE is DIR/ca.json unless given
   egov-ca token --home DIR --member ee/GOV/70000310/pensions --kinds transport,seal
                 [--organisation NAME] [--dns HOST]... [--ip ADDRESS]... [--hours N]
-      prints a one-time enrolment token (24 hours unless said otherwise); kinds: transport, seal, log, time-stamp
+      prints a one-time enrolment token (24 hours unless said otherwise); kinds: transport, seal, log, time-stamp,
+      ocsp-transport, ocsp-seal, ocsp-time-stamp
   egov-ca revoke --home DIR (--member ID [--kinds ...] | --fingerprint SHA256) --reason N
       revokes certificates in force and unused tokens; reasons: 1 key compromise, 3 affiliation changed,
       4 superseded, 5 cessation of operation, 9 privilege withdrawn
@@ -63,7 +65,8 @@ absl::Status AddKinds(const CommandLine& line, Message* message) {
     const v1::CertificateKind kind = KindOfName(word);
     if (kind == v1::CERTIFICATE_KIND_UNSPECIFIED) {
       return base::Error(absl::StatusCode::kInvalidArgument, "BAD_COMMAND_LINE", "unknown kind")
-          .Expected("transport, seal, log or time-stamp");
+          .Expected(
+              "transport, seal, log, time-stamp, ocsp-transport, ocsp-seal or ocsp-time-stamp");
     }
     message->add_kinds(kind);
   }
@@ -93,13 +96,16 @@ absl::Status Init(const CommandLine& line) {
   EGOV_ASSIGN_OR_RETURN(const std::string instance, Required(line, "instance"));
   EGOV_ASSIGN_OR_RETURN(const std::string organisation, Required(line, "organisation"));
   EGOV_RETURN_IF_ERROR(MakeHome(home, instance, organisation, absl::Now()));
-  const std::string url = line.Get("public-url");
+  std::string urls;
+  for (const char* name : {"public-url", "ocsp-url"}) {
+    if (!line.Has(name)) continue;
+    absl::StrAppend(&urls, ",\n  \"", name[0] == 'p' ? "public_url" : "ocsp_url", "\": \"",
+                    line.Get(name), "\"");
+  }
   // Where the commands that come later are run from does not matter.
   const std::unique_ptr<char, decltype(&free)> absolute(realpath(home.c_str(), nullptr), &free);
-  return WriteFile(
-      home + "/ca.json",
-      absl::StrCat("{\n  \"home\": \"", absolute.get(), "\"",
-                   url.empty() ? "" : absl::StrCat(",\n  \"public_url\": \"", url, "\""), "\n}\n"));
+  return WriteFile(home + "/ca.json",
+                   absl::StrCat("{\n  \"home\": \"", absolute.get(), "\"", urls, "\n}\n"));
 }
 
 absl::Status Token(const CommandLine& line) {
@@ -183,10 +189,10 @@ absl::Status Run(const CommandLine& line) {
 
 int main(int argc, char** argv) {
   using namespace egov::identity;  // NOLINT: main has no other names
-  const auto line =
-      ParseCommandLine(argc, argv, {"check-config", "help"},
-                       {"home", "config", "instance", "organisation", "public-url", "member",
-                        "kinds", "dns", "ip", "hours", "reason", "fingerprint", "root", "revoke"});
+  const auto line = ParseCommandLine(
+      argc, argv, {"check-config", "help"},
+      {"home", "config", "instance", "organisation", "public-url", "ocsp-url", "member", "kinds",
+       "dns", "ip", "hours", "reason", "fingerprint", "root", "revoke"});
   if (!line.ok()) return ExitWith(line.status());
   if (line->Has("help") || line->words.size() != 1) {
     std::cout << kUsage;

@@ -79,8 +79,9 @@ absl::StatusOr<ca::Config> ReadCaConfig(const std::string& path) {
     config.set_enrolment_socket(config.home() + "/run/enrolment.sock");
   }
   if (config.admin_socket().empty()) config.set_admin_socket(config.home() + "/run/admin.sock");
+  if (config.status_socket().empty()) config.set_status_socket(config.home() + "/run/status.sock");
   for (const int hours : {config.transport_hours(), config.seal_hours(), config.time_stamp_hours(),
-                          config.crl_hours()}) {
+                          config.crl_hours(), config.ocsp_hours()}) {
     if (hours < 0) {
       return base::Error(absl::StatusCode::kInvalidArgument, "BAD_CONFIG", "a lifetime below zero");
     }
@@ -123,6 +124,13 @@ absl::Status ServeSigner(const ca::Config& config) {
   EGOV_ASSIGN_OR_RETURN(auto admin, SocketServer::Start(config.admin_socket(), 0600, serve(true)));
   EGOV_ASSIGN_OR_RETURN(auto enrolment,
                         SocketServer::Start(config.enrolment_socket(), 0660, serve(false)));
+  EGOV_ASSIGN_OR_RETURN(
+      auto status, SocketServer::Start(config.status_socket(), 0660,
+                                       [&](const std::string& question, const std::string&) {
+                                         ca::WatchStatusRequest request;
+                                         if (!request.ParseFromString(question)) request.Clear();
+                                         return authority->WatchStatus(request).SerializeAsString();
+                                       }));
   std::mutex mutex;
   std::condition_variable stop_signal;
   bool stop = false;
@@ -134,11 +142,13 @@ absl::Status ServeSigner(const ca::Config& config) {
     }
   });
   log.Info("egov-ca serves", {{"enrolment_socket", config.enrolment_socket()},
-                              {"admin_socket", config.admin_socket()}});
+                              {"admin_socket", config.admin_socket()},
+                              {"status_socket", config.status_socket()}});
   WaitForSignal();
   log.Info("egov-ca stops");
   enrolment.reset();
   admin.reset();
+  status.reset();
   {
     std::lock_guard<std::mutex> lock(mutex);
     stop = true;

@@ -13,8 +13,8 @@
 
 namespace egov::identity {
 
-// Reads `home`/ca.json or another file. Sockets left out are home/run/enrolment.sock and
-// home/run/admin.sock.
+// Reads `home`/ca.json or another file. Sockets left out are home/run/enrolment.sock,
+// home/run/admin.sock and home/run/status.sock.
 absl::StatusOr<ca::Config> ReadCaConfig(const std::string& path);
 
 // Answers one question; `officer`: it came over the officers' socket. Never fails: errors are in
@@ -22,7 +22,7 @@ absl::StatusOr<ca::Config> ReadCaConfig(const std::string& path);
 ca::SignerReply AnswerSigner(Ca& authority, const ca::SignerRequest& request, bool officer,
                              const std::string& actor, rpc::Logger& log);
 
-// Opens the authority and serves both sockets until a signal.
+// Opens the authority and serves its sockets until a signal.
 absl::Status ServeSigner(const ca::Config& config);
 
 }  // namespace egov::identity

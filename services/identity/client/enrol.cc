@@ -37,6 +37,10 @@ pki::Purpose PurposeOf(v1::CertificateKind kind) {
       return pki::Purpose::kLog;
     case v1::CERTIFICATE_KIND_TIME_STAMP:
       return pki::Purpose::kTimeStamp;
+    case v1::CERTIFICATE_KIND_OCSP_TRANSPORT:
+    case v1::CERTIFICATE_KIND_OCSP_SEAL:
+    case v1::CERTIFICATE_KIND_OCSP_TIME_STAMP:
+      return pki::Purpose::kOcsp;
     default:
       return pki::Purpose::kTransport;
   }
@@ -76,7 +80,9 @@ absl::StatusOr<std::vector<pki::Certificate>> Check(
   if (leaf.public_key() != key) return WrongAuthority("another key");
   const auto chain = trust.Verify(leaf, above, PurposeOf(kind), now);
   if (!chain.ok()) return WrongAuthority(chain.status().message());
-  if (kind != v1::CERTIFICATE_KIND_TIME_STAMP && leaf.SpiffeId()->ToUri() != spiffe_id) {
+  const pki::Purpose purpose = PurposeOf(kind);
+  const bool names_someone = purpose != pki::Purpose::kTimeStamp && purpose != pki::Purpose::kOcsp;
+  if (names_someone && leaf.SpiffeId()->ToUri() != spiffe_id) {
     return WrongAuthority("another identity");
   }
   return *chain;
@@ -269,6 +275,12 @@ absl::string_view FolderOf(v1::CertificateKind kind) {
       return "log";
     case v1::CERTIFICATE_KIND_TIME_STAMP:
       return "time-stamp";
+    case v1::CERTIFICATE_KIND_OCSP_TRANSPORT:
+      return "ocsp-transport";
+    case v1::CERTIFICATE_KIND_OCSP_SEAL:
+      return "ocsp-seal";
+    case v1::CERTIFICATE_KIND_OCSP_TIME_STAMP:
+      return "ocsp-time-stamp";
     default:
       return "unknown";
   }

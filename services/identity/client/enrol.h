@@ -4,8 +4,8 @@
 //   anchors.pem, authorities.pem            whom to trust, and what stands between
 //   crl/NAME.pem (and OpenSSL's hashed name)  the revocation lists
 //   KIND/current -> KIND/vN, with key.pem and cert.pem (leaf first, then its authority); KIND is
-//   transport, seal, log or time-stamp. Key and certificate change together, by the link: gRPC's
-//   watcher never sees a mismatched pair.
+//   transport, seal, log, time-stamp, ocsp-transport, ocsp-seal or ocsp-time-stamp. Key and
+//   certificate change together, by the link: gRPC's watcher never sees a mismatched pair.
 //
 // Thread safety: free functions; two for one folder must not run at once, RenewIfDue excepted.
 #ifndef EGOV_SERVICES_IDENTITY_CLIENT_ENROL_H_
@@ -62,7 +62,7 @@ absl::Status FetchLists(const std::string& url, const std::string& folder);
 absl::StatusOr<pki::Certificate> CurrentCertificate(const std::string& folder,
                                                     v1::CertificateKind kind);
 
-// The folder's word for a kind: "transport", "seal", "log", "time-stamp".
+// The folder's word for a kind, as listed above.
 absl::string_view FolderOf(v1::CertificateKind kind);
 
 }  // namespace egov::identity

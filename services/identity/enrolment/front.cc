@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "egov/identity/v1/enrolment.pb.h"
 #include "libs/base/status.h"
+#include "libs/pki/certificate.h"
 #include "services/identity/ca/signer.pb.h"
 #include "services/identity/common/config.h"
 #include "services/identity/common/errors.h"
@@ -43,7 +44,10 @@ http::Response ErrorResponse(const v1::EnrolmentError& error) {
 // "/root.pem", "/crl/seal.pem": one or two plain words and an ending. Anything else is not looked
 // for.
 bool IsPublishedName(absl::string_view path) {
-  if (!absl::EndsWith(path, ".pem") && !absl::EndsWith(path, ".crl")) return false;
+  if (!absl::EndsWith(path, ".pem") && !absl::EndsWith(path, ".crl") &&
+      !absl::EndsWith(path, ".cer")) {
+    return false;
+  }
   if (absl::StartsWith(path, "/crl/")) path.remove_prefix(4);
   if (absl::StartsWith(path, "/crl-der/")) path.remove_prefix(8);
   for (const char c : path.substr(1, path.size() - 5)) {
@@ -121,6 +125,14 @@ http::Response EnrolmentFront::Publish(const std::string& path) {
     return {200, "application/x-protobuf", *bytes};
   }
   if (!IsPublishedName(path)) return {404, "text/plain", "not found\n"};
+  // A certificate alone, as RFC 5280 section 4.2.2.1 wants it behind caIssuers.
+  if (absl::EndsWith(path, ".cer")) {
+    const auto pem =
+        ReadFile(absl::StrCat(config_.published(), path.substr(0, path.size() - 4), ".pem"));
+    const auto certificate = pki::Certificate::FromPem(pem.ok() ? *pem : "");
+    if (!certificate.ok()) return {404, "text/plain", "not found\n"};
+    return {200, "application/pkix-cert", certificate->ToDer()};
+  }
   const auto bytes = ReadFile(config_.published() + path);
   if (!bytes.ok()) return {404, "text/plain", "not found\n"};
   const bool der = absl::EndsWith(path, ".crl");

@@ -53,6 +53,7 @@ class Subprocess {
     kill(pid_, signal_number);
     return Wait();
   }
+  void Signal(int signal_number) { kill(pid_, signal_number); }
   int Wait() {
     int status = 0;
     waitpid(std::exchange(pid_, 0), &status, 0);
