@@ -30,7 +30,8 @@ std::string Bench::Folder(const std::string& name) const {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: load --population FILE [NAME...] [--json FILE] [--persons N] [--quick]\n"
+    "usage: load --population FILE --identity FOLDER [NAME...] [--json FILE] [--persons N] "
+    "[--quick]\n"
     "NAME: a row, or several; none: all. --quick: few people, short rounds: shows that it runs, "
     "not how fast.\n";
 
@@ -41,9 +42,15 @@ absl::Status Run(Bench bench) {
   if (statfs(temporary.c_str(), &where) == 0 && where.f_type == kTmpfs)
     std::cerr << "warning: " << temporary << " is memory: a sync costs nothing there\n";
 
-  std::cerr << "preparing " << bench.persons << " people\n";
   exchange::testing::World world;
   bench.world = &world;
+  EGOV_RETURN_IF_ERROR(TrustRows(bench));
+  const bool more = std::any_of(Bounds().begin(), Bounds().end(), [&](const Bound& bound) {
+    return bench.wanted(bound.name) && bound.name != std::string("ocsp") &&
+           bound.name != std::string("tsa");
+  });
+  if (!more) return absl::OkStatus();
+  std::cerr << "preparing " << bench.persons << " people\n";
   bench.nation_file = bench.Folder("nation") + "/whole";
   EGOV_ASSIGN_OR_RETURN(const auto nation, MakeNation(bench.persons, bench.nation_file));
   bench.nation = &nation;
@@ -83,6 +90,8 @@ int Main(const std::vector<std::string>& arguments) {
                                    [&](const Bound& bound) { return bound.name == argument; });
     if (argument == "--population" && i + 1 < arguments.size()) {
       bench.population = arguments[++i];
+    } else if (argument == "--identity" && i + 1 < arguments.size()) {
+      bench.identity = arguments[++i];
     } else if (argument == "--json" && i + 1 < arguments.size()) {
       json = arguments[++i];
     } else if (argument == "--persons" && i + 1 < arguments.size() &&
@@ -101,7 +110,7 @@ int Main(const std::vector<std::string>& arguments) {
       return 2;
     }
   }
-  if (bench.population.empty()) {
+  if (bench.population.empty() || bench.identity.empty()) {
     std::cerr << kUsage;
     return 2;
   }

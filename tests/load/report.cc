@@ -22,6 +22,8 @@ const std::vector<Bound>& Bounds() {
       {"feed", "changes/s / a plain gRPC stream of them", true, 0.6, 0.8},
       {"resident", "memory of the register / 1 GiB", false, 1.0, 0.5},
       {"start", "exec to ready / 2 s", false, 1.0, 0.5},
+      {"ocsp", "answers/s / signatures/s, both cores", true, 0.25, 0.35},
+      {"tsa", "stamps/s / signatures/s, both cores", true, 0.2, 0.25},
   };
   return bounds;
 }

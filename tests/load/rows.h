@@ -23,6 +23,7 @@ struct Bench {
   absl::Duration round = absl::Seconds(2);
   std::string self;        // this program, for the baseline's server
   std::string population;  // the register's
+  std::string identity;    // the folder of the trust services' binaries: ca/egov-ca and so on
 
   exchange::testing::World* world = nullptr;
   Report* report = nullptr;
@@ -44,6 +45,7 @@ absl::Status VitalRows(const Bench& bench);   // vital_status
 absl::Status LookupRows(const Bench& bench);  // lookup
 absl::Status FeedRows(const Bench& bench);    // feed
 absl::Status StandingRows(Bench* bench);      // resident, start
+absl::Status TrustRows(const Bench& bench);   // ocsp, tsa; need no nation
 
 }  // namespace egov::load
 

@@ -1,5 +1,7 @@
 #include "services/identity/ocsp/ocsp.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -18,8 +20,18 @@ constexpr v1::CertificateKind kKinds[] = {v1::CERTIFICATE_KIND_OCSP_TRANSPORT,
                                           v1::CERTIFICATE_KIND_OCSP_SEAL,
                                           v1::CERTIFICATE_KIND_OCSP_TIME_STAMP};
 
-std::string CertificatePath(const std::string& folder, v1::CertificateKind kind) {
-  return absl::StrCat(folder, "/", FolderOf(kind), "/current/cert.pem");
+// The certificates and the key of a kind, out of one version: between two reads the link may move.
+struct Files {
+  std::string certificates, key_path;
+};
+absl::StatusOr<Files> FilesOf(const std::string& folder, v1::CertificateKind kind) {
+  const std::string link = absl::StrCat(folder, "/", FolderOf(kind), "/current");
+  const std::unique_ptr<char, decltype(&free)> version(realpath(link.c_str(), nullptr), &free);
+  Files files;
+  if (version == nullptr) return files;  // not enrolled for this kind
+  files.key_path = absl::StrCat(version.get(), "/key.pem");
+  EGOV_ASSIGN_OR_RETURN(files.certificates, ReadFile(absl::StrCat(version.get(), "/cert.pem")));
+  return files;
 }
 
 const char* StateName(pki::OcspState state) {
@@ -96,7 +108,9 @@ absl::StatusOr<std::unique_ptr<Ocsp>> Ocsp::Open(const ocsp::Config& config,
   renewing.folder = config.folder();
   renewing.kinds.clear();
   for (const auto kind : kKinds) {
-    if (Exists(CertificatePath(config.folder(), kind))) renewing.kinds.push_back(kind);
+    if (Exists(absl::StrCat(config.folder(), "/", FolderOf(kind), "/current"))) {
+      renewing.kinds.push_back(kind);
+    }
   }
   renewing.lists_every = absl::ZeroDuration();
   renewing.told = [raw](const std::string& what, const absl::Status& result) {
@@ -128,27 +142,24 @@ std::shared_ptr<const Ocsp::Identity> Ocsp::identity() const {
 
 absl::Status Ocsp::Load() {
   Identity next;
+  std::vector<Files> all;
   for (const auto kind : kKinds) {
-    const std::string path = CertificatePath(config_.folder(), kind);
-    if (!Exists(path)) continue;
-    EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(path));
-    next.files += pem;
+    EGOV_ASSIGN_OR_RETURN(Files files, FilesOf(config_.folder(), kind));
+    if (files.key_path.empty()) continue;
+    next.files += files.certificates;
+    all.push_back(std::move(files));
   }
   const auto before = identity();
   if (before != nullptr && before->files == next.files) return absl::OkStatus();
   absl::Time first_end = absl::InfiniteFuture();
-  for (const auto kind : kKinds) {
-    const std::string path = CertificatePath(config_.folder(), kind);
-    if (!Exists(path)) continue;
-    EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(path));
-    EGOV_ASSIGN_OR_RETURN(std::vector<pki::Certificate> chain, pki::Certificate::ChainFromPem(pem));
+  for (const Files& files : all) {
+    EGOV_ASSIGN_OR_RETURN(const std::vector<pki::Certificate> chain,
+                          pki::Certificate::ChainFromPem(files.certificates));
     if (chain.size() < 2) {
       return base::Error(absl::StatusCode::kInvalidArgument, "BAD_CERTIFICATE",
-                         absl::StrCat(path, " does not say who its authority is"));
+                         "a responder's certificate does not come with its authority's");
     }
-    EGOV_ASSIGN_OR_RETURN(pki::PrivateKey key,
-                          pki::PrivateKey::LoadFile(absl::StrCat(
-                              config_.folder(), "/", FolderOf(kind), "/current/key.pem")));
+    EGOV_ASSIGN_OR_RETURN(pki::PrivateKey key, pki::PrivateKey::LoadFile(files.key_path));
     EGOV_ASSIGN_OR_RETURN(pki::OcspResponder responder,
                           pki::OcspResponder::Create(chain[1], chain[0], std::move(key)));
     for (const auto hash : {pki::OcspHash::kSha1, pki::OcspHash::kSha256}) {
