@@ -5,11 +5,13 @@ PORTS=${EGOV_PORTS:-7400}
 ENROLMENT_PORT=$PORTS
 TSA_PORT=$((PORTS + 1))
 POPULATION_PORT=$((PORTS + 2))
+OCSP_PORT=$((PORTS + 3))
 
 TARGETS=(
   //services/identity/ca:egov-ca
   //services/identity/enrolment:egov-enrolment
   //services/identity/tsa:egov-tsa
+  //services/identity/ocsp:egov-ocsp
   //services/population:population
   //services/ctl:egovctl
 )
@@ -22,6 +24,7 @@ PENSIONS=spiffe://ee/GOV/70000310/pensions
 PORTAL=spiffe://ee/GOV/70000400/portal
 AUDITOR=spiffe://ee/GOV/70000500/auditor
 TSA=spiffe://ee/GOV/70000600/tsa
+OCSP=spiffe://ee/GOV/70000600/ocsp
 
 CA="$EGOV_HOME/ca"
 PUBLISHED="$CA/published"
@@ -39,7 +42,7 @@ make_authority() {
     return
   fi
   ca init --home "$CA" --instance ee --organisation "egov on one machine" \
-    --public-url "http://127.0.0.1:$ENROLMENT_PORT"
+    --public-url "http://127.0.0.1:$ENROLMENT_PORT" --ocsp-url "http://127.0.0.1:$OCSP_PORT"
   say "root, and authorities for transport, seals and time-stamps, in $CA"
 }
 
@@ -60,18 +63,25 @@ JSON
 JSON
   start egov-tsa --config "$CONFIG/tsa.json"
   await egov-tsa 20 ready $((TSA_PORT + 10))
+  enrol "$OCSP" ocsp "Status answers on one machine" ocsp-transport ocsp-seal ocsp-time-stamp
+  cat >"$CONFIG/ocsp.json" <<JSON
+{"listen": "127.0.0.1:$OCSP_PORT", "ops_listen": "127.0.0.1:$((OCSP_PORT + 10))", "status_socket": "$CA/run/status.sock",
+ "folder": "$MEMBERS/ocsp", "enrolment_url": "http://127.0.0.1:$ENROLMENT_PORT"}
+JSON
+  start egov-ocsp --config "$CONFIG/ocsp.json"
+  await egov-ocsp 20 ready $((OCSP_PORT + 10))
   say "root certificate: $(openssl x509 -in "$PUBLISHED/root.pem" -noout -fingerprint -sha256 | cut -d= -f2)"
 }
 
 # enrol URI FOLDER ORGANISATION KIND...: a token from the authority, certificates for the token. Nothing is done where they
-# are there; a transport certificate that ended while the machine was off is asked for anew.
+# are there; a short-lived certificate (transport, a responder's) that ended while the machine was off is asked for anew.
 enrol() {
   local uri=$1 folder="$MEMBERS/$2" organisation=$3 kind needed=()
   shift 3
   for kind in "$@"; do
     if [[ ! -e $folder/$kind/current/cert.pem ]]; then
       needed+=("$kind")
-    elif [[ $kind == transport ]] && ! openssl x509 -in "$folder/$kind/current/cert.pem" -noout -checkend 3600 >/dev/null; then
+    elif [[ $kind == transport || $kind == ocsp-* ]] && ! openssl x509 -in "$folder/$kind/current/cert.pem" -noout -checkend 3600 >/dev/null; then
       rm -rf "${folder:?}/$kind"
       needed+=("$kind")
     fi

@@ -6,7 +6,7 @@ LOG="$EGOV_HOME/log"
 BIN="$EGOV_HOME/bin"
 
 # In the order in which they start; they stop the other way round.
-PROCESSES=(egov-ca egov-enrolment egov-tsa population)
+PROCESSES=(egov-ca egov-enrolment egov-tsa egov-ocsp population)
 
 # Whether the process of this name runs: the pid file's process must be our binary, not a stranger with its number.
 running() {

@@ -227,7 +227,7 @@ std::string Ocsp::Respond(absl::string_view question, bool* cacheable) {
     pki::OcspStatus status = view.table->Find(responder.issuer.fingerprint(), id.serial);
     status.this_update = view.heard;
     // Nothing is ever forgotten: status is kept of all that this authority issued (EN 319 411-2
-    // section 6.3.10 asks for the authority's own beginning here).
+    // CSS-6.3.10-08 asks for the authority's own beginning here).
     status.archive_cutoff = responder.issuer.not_before();
     results_.at(StateName(status.state)).Add();
     // A client asked twice for one certificate would refuse two answers as contradictory.
