@@ -1,7 +1,7 @@
-// How every certificate of the instance stands, in memory: about 35 bytes for each, ten million in
-// 350 MB.
+// How every certificate of the instance stands, in memory: about 30 bytes for each, ten million in
+// 300 MB.
 //
-// Thread safe; Find from many threads at once, about 0.3 us.
+// Thread safe; Find from many threads at once, about 0.2 us.
 #ifndef EGOV_SERVICES_IDENTITY_OCSP_STATUS_TABLE_H_
 #define EGOV_SERVICES_IDENTITY_OCSP_STATUS_TABLE_H_
 

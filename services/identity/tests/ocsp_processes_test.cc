@@ -242,6 +242,33 @@ TEST_F(OcspProcessesTest, ASignerThatHangsIsSilentToo) {
   EXPECT_EQ(StateOf(seal), pki::OcspState::kGood);
 }
 
+// The responder itself stood still, and finds an answer of the signer that lay there meanwhile.
+TEST_F(OcspProcessesTest, WordThatLayUnreadIsAsOldAsItsQuestion) {
+  const pki::Certificate seal = EnrolledSeal("party");
+  ocsp_->Signal(SIGSTOP);
+  absl::SleepFor(absl::Milliseconds(500));
+  Revoke(seal, 1);
+  ca_->Stop(SIGKILL);
+  absl::SleepFor(absl::Milliseconds(1500));
+  ocsp_->Signal(SIGCONT);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_THAT(Ask(seal, "seal"), Fails(absl::StatusCode::kUnavailable, "OCSP_REFUSED"));
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+}
+
+TEST_F(OcspProcessesTest, WhoAsksTwiceForOneCertificateIsToldOnce) {
+  const pki::Certificate seal = EnrolledSeal("party");
+  pki::OcspRequest request = *pki::OcspRequest::New(seal, Issuer("seal"));
+  request.ids.push_back(request.ids[0]);
+  pki::OcspExpectation expectation;
+  expectation.nonce = request.nonce;
+  expectation.at = absl::Now();
+  const auto response = http::Post(responder_, "application/ocsp-request", request.ToDer());
+  ASSERT_THAT(response, IsOk());
+  EXPECT_THAT(pki::VerifyOcsp(response->body, seal, Issuer("seal"), expectation), IsOk());
+}
+
 TEST_F(OcspProcessesTest, WhoeverIsKilledTheRevokedStaysRevoked) {
   const pki::Certificate seal = EnrolledSeal("party"), other = EnrolledSeal("other");
   Revoke(seal, 9);
