@@ -307,6 +307,62 @@ TEST_F(OcspTest, AnAnswerCountsAroundItsMoment) {
   EXPECT_THAT(verify(absl::Seconds(30), absl::Seconds(20)), Fails(kUnauthenticated, "STALE"));
 }
 
+// Questions and answers written by hand, DER: ours never have such extensions.
+class OcspExtensionTest : public OcspTest {
+ protected:
+  static std::string Tlv(int tag, const std::string& content) {
+    std::string out(1, static_cast<char>(tag));
+    if (content.size() >= 256) {
+      out += {static_cast<char>(0x82), static_cast<char>(content.size() >> 8)};
+    } else if (content.size() >= 128) {
+      out += static_cast<char>(0x81);
+    }
+    return out + static_cast<char>(content.size() & 0xFF) + content;
+  }
+  // In [number] EXPLICIT Extensions; nobody knows 1.2.3.
+  static std::string Unknown(int number, bool critical) {
+    return Tlv(0xA0 | number,
+               Tlv(0x30, Tlv(0x30, std::string("\x06\x02\x2a\x03") +
+                                       (critical ? "\x01\x01\xff" : "") + Tlv(0x04, "x"))));
+  }
+  absl::Status Asked(const std::string& of_one, const std::string& of_all) {
+    return OcspRequest::FromDer(
+               Tlv(0x30, Tlv(0x30, Tlv(0x30, Tlv(0x30, request_.ids[0].der + of_one)) + of_all)))
+        .status();
+  }
+  // By the issuer itself.
+  absl::Status Answered(const std::string& of_one, const std::string& of_all) {
+    const std::string time =
+        Tlv(0x18, absl::FormatTime("%E4Y%m%d%H%M%SZ", now_, absl::UTCTimeZone()));
+    const std::string key = OcspIssuer(root_.certificate, OcspHash::kSha1).substr(20);
+    const std::string data =
+        Tlv(0x30, Tlv(0xA2, Tlv(0x04, key)) + time +
+                      Tlv(0x30, Tlv(0x30, request_.ids[0].der + Tlv(0x80, "") + time + of_one)) +
+                      of_all);
+    const std::string basic =
+        Tlv(0x30, data + "\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02" +
+                      Tlv(0x03, std::string(1, '\0') + Must(root_.key.Sign(data))));
+    const std::string response =
+        Tlv(0x30, Tlv(0x0A, std::string(1, '\0')) +
+                      Tlv(0xA0, Tlv(0x30, "\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x01" +
+                                              Tlv(0x04, basic))));
+    OcspExpectation expectation;
+    expectation.at = now_;
+    return VerifyOcsp(response, seal_.certificate, root_.certificate, expectation).status();
+  }
+};
+
+TEST_F(OcspExtensionTest, AnUnknownOneIsLeftAsideUnlessItIsCritical) {
+  EXPECT_THAT(Asked("", ""), IsOk());
+  EXPECT_THAT(Asked(Unknown(0, false), Unknown(2, false)), IsOk());
+  EXPECT_THAT(Asked(Unknown(0, true), ""), Fails(kInvalid, "BAD_OCSP"));
+  EXPECT_THAT(Asked("", Unknown(2, true)), Fails(kInvalid, "BAD_OCSP"));
+  EXPECT_THAT(Answered("", ""), IsOk());
+  EXPECT_THAT(Answered(Unknown(1, false), Unknown(1, false)), IsOk());
+  EXPECT_THAT(Answered(Unknown(1, true), ""), Fails(kInvalid, "BAD_OCSP"));
+  EXPECT_THAT(Answered("", Unknown(1, true)), Fails(kInvalid, "BAD_OCSP"));
+}
+
 TEST_F(OcspTest, ARefusalSaysWhy) {
   for (const auto& [failure, name] :
        {std::pair<OcspFailure, const char*>{OcspFailure::kMalformedRequest, "malformedRequest"},
@@ -411,6 +467,10 @@ TEST_F(OcspTest, WeAcceptWhatOpenSslAnswers) {
   EXPECT_EQ(revoked->status.revoked, absl::FromUnixSeconds(1767268800));
   EXPECT_EQ(Must(ask("", "")).status.state, OcspState::kUnknown);
   EXPECT_THAT(ask("", "-rmd sha1"), Fails(kUnauthenticated, "BAD_SIGNATURE"));
+  // The member whose seal it is says that it is good, under the same authority.
+  Write("responder.pem", seal_.certificate.ToPem());
+  ASSERT_THAT(seal_.key.Save(Path("responder.key")), IsOk());
+  EXPECT_THAT(ask("", "-resp_key_id"), Fails(kUnauthenticated, "UNKNOWN_RESPONDER"));
 }
 
 }  // namespace
