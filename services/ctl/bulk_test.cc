@@ -247,6 +247,38 @@ TEST(VitalStatusTest, ARewrittenLogIsToldAndNothingIsWritten) {
   }
 }
 
+TEST(VitalStatusTest, AFolderThatHoldsAProofIsNotWrittenTo) {
+  AnsweringRegister never;
+  VitalStatusOptions options;
+  options.in = absl::StrCat(::testing::TempDir(), "/codes.txt");
+  options.out = absl::StrCat(::testing::TempDir(), "/proof");
+  std::ofstream(options.in) << "49805140247\n";
+  std::filesystem::create_directories(options.out);
+  std::ofstream(options.out + "/evidence.egov") << "of last month";
+  EXPECT_THAT(AskVitalStatus(never, {}, options),
+              Fails(absl::StatusCode::kFailedPrecondition, "ANSWER_EXISTS", "out"));
+  std::string kept;
+  std::getline(std::ifstream(options.out + "/evidence.egov"), kept);
+  EXPECT_EQ(kept, "of last month");
+}
+
+TEST(VitalStatusTest, ARepeatedCodeOfTheDeadIsNobodyAlive) {
+  EXPECT_EQ(CountAlive("\xEF\xBB\xBF"
+                       "1\n 2\r\n\n1\n3\n4\t\n5",
+                       {"1\t2020-01-01\n", "3\n", "4\tBAD\n"}),
+            2u)
+      << "2 and 5";
+  EXPECT_EQ(CountAlive("", {"", "", ""}), 0u);
+}
+
+TEST(VitalStatusTest, AnEditorsMarkBeforeTheCodesIsNoCode) {
+  EGOV_ASSERT_OK_AND_ASSIGN(const auto windows, WindowsOf("\xEF\xBB\xBF"
+                                                          "49805140247\n",
+                                                          "ee-isikukood"));
+  EGOV_ASSERT_OK_AND_ASSIGN(const auto plain, WindowsOf("49805140247\n", "ee-isikukood"));
+  EXPECT_EQ(windows[0].parts, plain[0].parts);
+}
+
 // Gives evidence that proves nothing.
 class UnprovenRegister : public AnsweringRegister {
  public:

@@ -47,6 +47,9 @@ std::vector<Option> CallOptions(std::vector<Option> more) {
   more.push_back({"case", "REFERENCE", "the caller's own case"});
   more.push_back(
       {"keep", "FILE", "keep question and answer, to make a proof of them with `evidence export`"});
+  for (const Option& option : more) {
+    if (option.name == "timeout") return more;  // a command's own
+  }
   more.push_back({"timeout", "SECONDS", "how long to wait", false, "30"});
   return more;
 }
@@ -114,10 +117,11 @@ absl::StatusOr<Caller> OpenCaller(const Arguments& arguments, std::vector<std::s
   auto& basis = caller.purpose.legal_basis;
   if (arguments.Has("basis")) {
     const std::vector<std::string> parts = absl::StrSplit(arguments.Get("basis"), ';');
-    if (parts.size() > 3) return UsageError("--basis takes at most ACT;PROVISION;VERSION");
+    if (parts.size() != 3 || std::count(parts.begin(), parts.end(), "") > 0)
+      return UsageError("--basis takes ACT;PROVISION;VERSION, each of the three");
     basis.set_act(parts[0]);
-    if (parts.size() > 1) basis.set_provision(parts[1]);
-    if (parts.size() > 2) basis.set_version(parts[2]);
+    basis.set_provision(parts[1]);
+    basis.set_version(parts[2]);
   } else {
     basis.set_act(identity.act());
     basis.set_provision(identity.provision());

@@ -82,22 +82,20 @@ absl::Status VitalStatus(const Arguments& arguments, Output& output) {
   options.scheme = arguments.Get("scheme");
   options.purpose = caller.purpose;
   options.warn = caller.warn;
-  options.timeout = arguments.Has("timeout") ? caller.timeout : absl::Minutes(10);
+  options.timeout = caller.timeout;
   Progress progress(&output, "codes answered", 0);
   options.progress = [&](uint64_t codes) { progress.Add(codes); };
   EGOV_ASSIGN_OR_RETURN(const VitalStatusSummary summary,
                         AskVitalStatus(*caller.client, caller.anchors, options));
-  const uint64_t listed = summary.deceased + summary.unknown + summary.malformed;
-  output.PrintFacts(
-      {{"asked", absl::StrCat(summary.asked)},
-       {"deceased", absl::StrCat(summary.deceased)},
-       {"unknown", absl::StrCat(summary.unknown)},
-       {"superseded", absl::StrCat(summary.superseded)},
-       {"malformed", absl::StrCat(summary.malformed)},
-       {"alive and known", absl::StrCat(summary.asked - std::min(summary.asked, listed))},
-       {"exchange ms", absl::StrCat(absl::ToInt64Milliseconds(summary.exchange))},
-       {"proof ms", absl::StrCat(absl::ToInt64Milliseconds(summary.proof))},
-       {"files ms", absl::StrCat(absl::ToInt64Milliseconds(summary.files))}});
+  output.PrintFacts({{"asked", absl::StrCat(summary.asked)},
+                     {"deceased", absl::StrCat(summary.deceased)},
+                     {"unknown", absl::StrCat(summary.unknown)},
+                     {"superseded", absl::StrCat(summary.superseded)},
+                     {"malformed", absl::StrCat(summary.malformed)},
+                     {"alive and known", absl::StrCat(summary.alive)},
+                     {"exchange ms", absl::StrCat(absl::ToInt64Milliseconds(summary.exchange))},
+                     {"proof ms", absl::StrCat(absl::ToInt64Milliseconds(summary.proof))},
+                     {"files ms", absl::StrCat(absl::ToInt64Milliseconds(summary.files))}});
   output.Say(absl::StrCat("Lists and evidence are in ", options.out,
                           "; `egovctl evidence verify` says what they prove."));
   return absl::OkStatus();
@@ -225,12 +223,16 @@ std::vector<Command> PopulationReadCommands() {
     c.description =
         "Sends a file of codes, any number, in sealed windows; writes who has died, who is "
         "unknown, whose code was "
-        "replaced and which codes are malformed. Who is not listed is alive and known. The "
+        "replaced and which codes are malformed. Who is not listed, or only as replaced, is alive "
+        "and "
+        "known; a code that stands twice in the file is listed once. The "
         "evidence is checked before "
         "anything is written, and proves question, answer and time to anybody, offline.";
-    c.options = CallOptions({{"in", "FILE", "the codes, one a line; \"-\": stdin", true},
-                             {"out", "DIR", "folder of lists and evidence", true},
-                             {"scheme", "SCHEME", "what the codes are", false, "ee-isikukood"}});
+    c.options = CallOptions(
+        {{"in", "FILE", "the codes, one a line; \"-\": stdin", true},
+         {"out", "DIR", "folder of lists and evidence, of its own for each answer", true},
+         {"scheme", "SCHEME", "what the codes are: ee-isikukood, nl-bsn", false, "ee-isikukood"},
+         {"timeout", "SECONDS", "how long to wait", false, "600"}});
     c.examples = {"egovctl population vital-status --in codes.txt --out answer",
                   "egovctl evidence verify answer/evidence.egov --trust anchors.pem",
                   "openssl ts -verify -data answer/checkpoint.txt -in answer/checkpoint.tsr "

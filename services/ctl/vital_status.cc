@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <future>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "egov/population/v1/population_service.pb.h"
 #include "libs/base/status.h"
@@ -35,6 +38,36 @@ absl::Status BadLine(uint64_t line, absl::string_view why) {
   return base::Error(absl::StatusCode::kInvalidArgument, "BAD_LINE",
                      absl::StrCat("line ", line, " ", why));
 }
+
+// The codes of a text, one a line, without what is around them; blank lines are passed over.
+class Codes {
+ public:
+  explicit Codes(absl::string_view text) : at_(text.data()), end_(at_ + text.size()) {
+    if (absl::StartsWith(text, kByteOrderMark)) at_ += kByteOrderMark.size();
+  }
+
+  bool Next(absl::string_view* code) {
+    while (at_ < end_) {
+      ++line_;
+      const char* newline = static_cast<const char*>(std::memchr(at_, '\n', end_ - at_));
+      *code = absl::string_view(at_, (newline != nullptr ? newline : end_) - at_);
+      at_ = newline != nullptr ? newline + 1 : end_;
+      while (!code->empty() && IsBlank(code->back())) code->remove_suffix(1);
+      while (!code->empty() && IsBlank(code->front())) code->remove_prefix(1);
+      if (!code->empty()) return true;
+    }
+    return false;
+  }
+  uint64_t line() const { return line_; }                          // of the code, from 1
+  size_t left() const { return static_cast<size_t>(end_ - at_); }  // bytes
+
+ private:
+  static bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+  const char* at_;
+  const char* const end_;
+  uint64_t line_ = 0;
+};
 
 // The four lists as their files will be.
 struct Lists {
@@ -107,26 +140,15 @@ absl::StatusOr<std::vector<CodeWindow>> WindowsOf(absl::string_view text,
     windows.back().parts.push_back(std::move(part));
     part = std::string();
   };
-  uint64_t line = 0;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  if (absl::StartsWith(text, kByteOrderMark)) at += kByteOrderMark.size();
-  while (at < end) {
-    ++line;
-    const char* newline = static_cast<const char*>(std::memchr(at, '\n', end - at));
-    const char* stop = newline != nullptr ? newline : end;
-    absl::string_view code(at, stop - at);
-    at = newline != nullptr ? newline + 1 : end;
-    while (!code.empty() && (code.back() == '\r' || code.back() == ' ' || code.back() == '\t'))
-      code.remove_suffix(1);
-    while (!code.empty() && (code.front() == ' ' || code.front() == '\t')) code.remove_prefix(1);
-    if (code.empty()) continue;
-    if (code.size() > kMaxCode) return BadLine(line, "is longer than any code");
+  Codes codes(text);
+  absl::string_view code;
+  while (codes.Next(&code)) {
+    if (code.size() > kMaxCode) return BadLine(codes.line(), "is longer than any code");
     for (char c : code) {
       // Fields of the contract are UTF-8 text; no scheme goes beyond ASCII, so a check of UTF-8 is
       // not needed.
       if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) {
-        return BadLine(line, "holds a character that no code has");
+        return BadLine(codes.line(), "holds a character that no code has");
       }
     }
     if (windows.empty() || windows.back().codes == kWindowCodes ||
@@ -136,7 +158,7 @@ absl::StatusOr<std::vector<CodeWindow>> WindowsOf(absl::string_view text,
       window_bytes = 0;
     }
     if (part.empty()) {
-      part.reserve(std::min<size_t>(kPartBytes + 256, (end - at) * 5 / 4 + 256));
+      part.reserve(std::min<size_t>(kPartBytes + 256, codes.left() * 5 / 4 + 256));
       part = head;
     }
     part += kCodeTag;
@@ -151,16 +173,31 @@ absl::StatusOr<std::vector<CodeWindow>> WindowsOf(absl::string_view text,
   return windows;
 }
 
+uint64_t CountAlive(absl::string_view text, absl::Span<const absl::string_view> lists) {
+  absl::flat_hash_set<absl::string_view> listed;
+  for (const absl::string_view list : lists) {
+    for (const absl::string_view line : absl::StrSplit(list, '\n', absl::SkipEmpty()))
+      listed.insert(line.substr(0, line.find('\t')));
+  }
+  uint64_t alive = 0;
+  Codes codes(text);
+  for (absl::string_view code; codes.Next(&code);) alive += listed.contains(code) ? 0 : 1;
+  return alive;
+}
+
 absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
                                                   const std::vector<pki::Certificate>& anchors,
                                                   const VitalStatusOptions& options) {
   const absl::Time started = absl::Now();
-  EGOV_RETURN_IF_ERROR(MakeFolder(options.out));
-  std::vector<CodeWindow> windows;
-  {
-    EGOV_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.in));
-    EGOV_ASSIGN_OR_RETURN(windows, WindowsOf(text, options.scheme));
+  if (std::filesystem::exists(options.out + "/evidence.egov")) {
+    return base::Error(absl::StatusCode::kFailedPrecondition, "ANSWER_EXISTS",
+                       "the folder holds an answer and its proof already; nothing was asked")
+        .Field("out")
+        .Expected("a folder of its own for each answer");
   }
+  EGOV_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.in));
+  EGOV_ASSIGN_OR_RETURN(std::vector<CodeWindow> windows, WindowsOf(text, options.scheme));
+  EGOV_RETURN_IF_ERROR(MakeFolder(options.out));
   EGOV_ASSIGN_OR_RETURN(const std::unique_ptr<exchange::Stream> stream,
                         client.Open(kMethod, options.purpose, options.timeout));
   VitalStatusSummary summary;
@@ -191,6 +228,9 @@ absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
   const absl::Time exchanged = absl::Now();
   summary.exchange = exchanged - started;
 
+  std::future<uint64_t> alive = std::async(std::launch::async, [&] {
+    return CountAlive(text, {lists.deceased, lists.unknown, lists.malformed});
+  });
   EGOV_ASSIGN_OR_RETURN(const egov::evidence::v1::EvidenceFile evidence,
                         client.Prove(exchanges, /*with_content=*/true, options.timeout));
   exchanges.clear();
@@ -203,6 +243,7 @@ absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
   EGOV_RETURN_IF_ERROR(proof::Verify(file, anchors, absl::Now()).status());
   const absl::Time proven = absl::Now();
   summary.proof = proven - exchanged;
+  summary.alive = alive.get();
 
   EGOV_RETURN_IF_ERROR(WriteFile(folder + "deceased.tsv", {lists.deceased}));
   EGOV_RETURN_IF_ERROR(WriteFile(folder + "unknown.txt", {lists.unknown}));

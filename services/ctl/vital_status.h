@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "libs/exchange/client.h"
 #include "libs/pki/certificate.h"
 #include "services/ctl/consistency.h"
@@ -37,7 +38,10 @@ struct VitalStatusOptions {
 
 // What was answered, in numbers; the codes themselves are in the files.
 struct VitalStatusSummary {
-  uint64_t asked = 0, deceased = 0, unknown = 0, superseded = 0, malformed = 0;
+  uint64_t asked = 0;  // lines, repeated codes among them
+  // Codes listed, each once.
+  uint64_t deceased = 0, unknown = 0, superseded = 0, malformed = 0;
+  uint64_t alive = 0;  // lines whose code is not deceased, unknown or malformed
   uint64_t windows = 0;
   absl::Duration exchange, proof, files;  // where the time went; files: what the disk took longer
 };
@@ -51,7 +55,8 @@ std::vector<std::string> VitalStatusItems();
 //   superseded.tsv   code, successor           malformed.tsv  code, reason
 //   evidence.egov    proves the whole          checkpoint.txt, checkpoint.tsr   for `openssl ts
 //   -verify`
-// Errors: those of the exchange; INVALID_ARGUMENT BAD_LINE (with the line's number, never its
+// Errors: those of the exchange; FAILED_PRECONDITION ANSWER_EXISTS (nothing is asked then);
+// INVALID_ARGUMENT BAD_LINE (with the line's number, never its
 // text), NO_CODES; DATA_LOSS when the answer or its evidence does not prove itself, or
 // the register's log was rewritten (CheckLog): then nothing is written.
 absl::StatusOr<VitalStatusSummary> AskVitalStatus(exchange::Client& client,
@@ -64,6 +69,10 @@ struct CodeWindow {
   uint64_t codes = 0;
 };
 absl::StatusOr<std::vector<CodeWindow>> WindowsOf(absl::string_view text, absl::string_view scheme);
+
+// How many lines of `text` have a code that stands in none of the lists (first column of each
+// line).
+uint64_t CountAlive(absl::string_view text, absl::Span<const absl::string_view> lists);
 
 }  // namespace egov::ctl
 

@@ -141,13 +141,29 @@ struct Pending {
   std::string request;  // EnrolRequest
 };
 
+// Whether a request is for just this identity and these kinds.
+bool AsksFor(const std::string& bytes, const EnrolOptions& options) {
+  v1::EnrolRequest request;
+  v1::EnrolOrder order;
+  if (!request.ParseFromString(bytes) || !order.ParseFromString(request.order())) return false;
+  if (order.spiffe_id() != options.identity.ToUri()) return false;
+  return std::equal(order.certificates().begin(), order.certificates().end(), options.kinds.begin(),
+                    options.kinds.end(),
+                    [](const auto& one, v1::CertificateKind kind) { return one.kind() == kind; });
+}
+
 absl::StatusOr<Pending> Begin(const EnrolmentToken& token, const EnrolOptions& options) {
   Pending pending;
   pending.folder =
       absl::StrCat(options.folder, "/pending-",
                    base::ToHex(pki::AsBytes(token.key.public_key().digest())).substr(0, 16));
   const std::string request_path = pending.folder + "/request";
-  const bool resumed = Exists(request_path);
+  if (Exists(request_path)) {
+    EGOV_ASSIGN_OR_RETURN(pending.request, ReadFile(request_path));
+    // Another command with the same token begins anew: what was asked before was not to be had.
+    if (!AsksFor(pending.request, options)) pending.request.clear();
+  }
+  const bool resumed = !pending.request.empty();
   EGOV_RETURN_IF_ERROR(MakeFolder(pending.folder, 0700));
   v1::EnrolOrder order;
   order.set_spiffe_id(options.identity.ToUri());
@@ -162,10 +178,7 @@ absl::StatusOr<Pending> Begin(const EnrolmentToken& token, const EnrolOptions& o
     one->set_csr(csr.ToDer());
     pending.keys.emplace(kind, *std::move(key));
   }
-  if (resumed) {
-    EGOV_ASSIGN_OR_RETURN(pending.request, ReadFile(request_path));
-    return pending;
-  }
+  if (resumed) return pending;
   v1::EnrolRequest request;
   request.set_order(order.SerializeAsString());
   request.set_token_key(token.key.public_key().ToDer());

@@ -125,6 +125,13 @@ TEST_F(ClientTest, AnAuthorityThatTheTokenDoesNotNameIsNotBelieved) {
   EXPECT_FALSE(Exists(party_ + "/transport/current"));
 }
 
+TEST_F(ClientTest, AWrongCommandWithATokenDoesNotSpoilTheRightOne) {
+  const std::string token = Token();
+  EXPECT_THAT(EnrolWith(token, {kTransport, v1::CERTIFICATE_KIND_LOG}),
+              Fails(absl::StatusCode::kPermissionDenied, "NOT_IN_TOKEN"));
+  EXPECT_THAT(EnrolWith(token), IsOk());
+}
+
 TEST_F(ClientTest, ALostReplyIsAskedForAgain) {
   const std::string token = Token();
   // The authority issues, the party does not come to its end: nothing is published for a moment.
