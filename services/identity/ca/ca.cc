@@ -79,6 +79,8 @@ absl::StatusOr<std::unique_ptr<Ca>> Ca::Open(const ca::Config& config, const bas
   for (const AuthorityKey& key : authority->home_->authorities) {
     EGOV_RETURN_IF_ERROR(authority->SignList(key));
   }
+  // Until the root's list can be read the authorities themselves are unknown, no more.
+  (void)authority->FollowRootList();
   return absl::StatusOr<std::unique_ptr<Ca>>(std::move(authority));
 }
 
@@ -152,6 +154,7 @@ ca::StatusChanges Ca::WatchStatus(const ca::WatchStatusRequest& request) {
   for (const AuthorityKey& authority : home_->authorities) {
     changes.add_authorities(Bytes(authority.certificate.fingerprint()));
   }
+  changes.add_authorities(Bytes(home_->root.fingerprint()));
   return changes;
 }
 
@@ -452,6 +455,24 @@ absl::Status Ca::SignList(const AuthorityKey& authority) {
   return absl::OkStatus();
 }
 
+// The root is not in the journal: what it says of the authorities is its list.
+absl::Status Ca::FollowRootList() {
+  EGOV_ASSIGN_OR_RETURN(const std::string pem,
+                        ReadFile(config_.home() + "/published/crl/root.pem"));
+  EGOV_ASSIGN_OR_RETURN(const pki::Crl list, pki::Crl::FromPem(pem));
+  EGOV_RETURN_IF_ERROR(list.VerifySignature(home_->root));
+  for (const AuthorityKey& authority : home_->authorities) {
+    const std::string& serial = authority.certificate.serial();
+    const auto revoked = list.Find(serial);
+    const auto since = revoked ? absl::make_optional(revoked->revoked) : absl::nullopt;
+    const auto known = authorities_.find(serial);
+    if (known != authorities_.end() && known->second == since) continue;
+    authorities_[serial] = since;
+    status_.Append(home_->authorities.size(), serial, revoked);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Ca::Maintain() {
   std::lock_guard<std::mutex> lock(mutex_);
   const absl::Time now = clock_.Now();
@@ -461,7 +482,7 @@ absl::Status Ca::Maintain() {
     const absl::Time half = list.this_update + (list.next_update - list.this_update) / 2;
     if (now >= half || now < list.this_update) EGOV_RETURN_IF_ERROR(SignList(authority));
   }
-  return absl::OkStatus();
+  return FollowRootList();
 }
 
 }  // namespace egov::identity

@@ -54,7 +54,7 @@ class Ca {
   // How the certificates stand, from a place on, and what changes next; waits when nothing is new.
   ca::StatusChanges WatchStatus(const ca::WatchStatusRequest& request);
 
-  // Signs the lists that are half over. Call each minute.
+  // Signs the lists that are half over, and looks at the root's. Call each minute.
   absl::Status Maintain();
 
  private:
@@ -93,6 +93,7 @@ class Ca {
   size_t AuthorityIndex(v1::CertificateKind kind) const;
   v1::IssuedCertificates Answer(const ca::Issued& issued) const;
   absl::Status SignList(const AuthorityKey& authority);
+  absl::Status FollowRootList();
   absl::Status Append(ca::Entry entry, const std::string& actor);
 
   const ca::Config config_;
@@ -104,7 +105,9 @@ class Ca {
   std::map<std::string, Record> certificates_;     // by fingerprint
   std::map<std::string, std::string> key_owners_;  // key digest -> "kind SPIFFE id"
   std::map<std::string, ListState> lists_;         // by authority
-  StatusLog status_;                               // has its own lock
+  // How the authorities stood at the last look, by serial: since when revoked.
+  std::map<std::string, absl::optional<absl::Time>> authorities_;
+  StatusLog status_;  // has its own lock
 };
 
 }  // namespace egov::identity

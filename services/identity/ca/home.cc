@@ -165,4 +165,21 @@ absl::Status SignRootList(const std::string& home, const std::string& root_folde
   return PublishList(home, "root", list);
 }
 
+absl::StatusOr<std::string> IssueRootResponder(const std::string& root_folder,
+                                               absl::string_view csr_pem, absl::Time now) {
+  EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(root_folder + "/root.pem"));
+  EGOV_ASSIGN_OR_RETURN(const pki::Certificate root, pki::Certificate::FromPem(pem));
+  EGOV_ASSIGN_OR_RETURN(const pki::PrivateKey key,
+                        pki::PrivateKey::LoadFile(root_folder + "/root.key"));
+  EGOV_ASSIGN_OR_RETURN(const pki::Csr csr, pki::Csr::FromPem(csr_pem));
+  pki::CertificateProfile profile;
+  profile.purpose = pki::Purpose::kOcsp;
+  profile.common_name = absl::StrCat(root.common_name(), " responder");
+  profile.not_before = now - absl::Minutes(5);
+  profile.not_after = now + kYear;
+  EGOV_ASSIGN_OR_RETURN(const pki::Certificate certificate,
+                        pki::Issue(profile, csr.public_key(), root, key));
+  return pki::ToPem({certificate, root});
+}
+
 }  // namespace egov::identity

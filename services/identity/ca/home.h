@@ -58,6 +58,12 @@ absl::Status PublishList(const std::string& home, absl::string_view authority,
 absl::Status SignRootList(const std::string& home, const std::string& root_folder,
                           absl::string_view revoke, pki::RevocationReason reason, absl::Time now);
 
+// A certificate for whoever answers for the root (RFC 6960), valid as long as a list of the root's:
+// for the key of a signing request, made with the root's key from `root_folder`. With the root's
+// own certificate behind it, PEM.
+absl::StatusOr<std::string> IssueRootResponder(const std::string& root_folder,
+                                               absl::string_view csr_pem, absl::Time now);
+
 }  // namespace egov::identity
 
 #endif  // EGOV_SERVICES_IDENTITY_CA_HOME_H_

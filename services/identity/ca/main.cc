@@ -37,6 +37,8 @@ constexpr char kUsage[] =
   egov-ca list --home DIR [--member ID]
   egov-ca root-list --home DIR --root DIR [--revoke AUTHORITY --reason N]
       signs the root's revocation list for another year, with the root's folder at hand
+  egov-ca root-responder --root DIR --csr FILE
+      prints a certificate, for a year, for egov-ocsp to answer for the root itself; FILE is a PKCS #10 request
 )";
 
 absl::StatusOr<std::string> Required(const CommandLine& line, const std::string& name) {
@@ -169,6 +171,15 @@ absl::Status RootList(const CommandLine& line) {
                       absl::Now());
 }
 
+absl::Status RootResponder(const CommandLine& line) {
+  EGOV_ASSIGN_OR_RETURN(const std::string root, Required(line, "root"));
+  EGOV_ASSIGN_OR_RETURN(const std::string csr, Required(line, "csr"));
+  EGOV_ASSIGN_OR_RETURN(const std::string pem, ReadFile(csr));
+  EGOV_ASSIGN_OR_RETURN(const std::string chain, IssueRootResponder(root, pem, absl::Now()));
+  std::cout << chain;
+  return absl::OkStatus();
+}
+
 absl::Status Run(const CommandLine& line) {
   const std::string& command = line.words[0];
   if (command == "init") return Init(line);
@@ -176,6 +187,7 @@ absl::Status Run(const CommandLine& line) {
   if (command == "revoke") return Revoke(line);
   if (command == "list") return List(line);
   if (command == "root-list") return RootList(line);
+  if (command == "root-responder") return RootResponder(line);
   if (command == "serve") {
     EGOV_ASSIGN_OR_RETURN(const ca::Config config, ConfigOf(line));
     return line.Has("check-config") ? absl::OkStatus() : ServeSigner(config);
@@ -192,7 +204,7 @@ int main(int argc, char** argv) {
   const auto line = ParseCommandLine(
       argc, argv, {"check-config", "help"},
       {"home", "config", "instance", "organisation", "public-url", "ocsp-url", "member", "kinds",
-       "dns", "ip", "hours", "reason", "fingerprint", "root", "revoke"});
+       "dns", "ip", "hours", "reason", "fingerprint", "root", "revoke", "csr"});
   if (!line.ok()) return ExitWith(line.status());
   if (line->Has("help") || line->words.size() != 1) {
     std::cout << kUsage;

@@ -24,8 +24,8 @@ constexpr v1::CertificateKind kKinds[] = {v1::CERTIFICATE_KIND_OCSP_TRANSPORT,
 struct Files {
   std::string certificates, key_path;
 };
-absl::StatusOr<Files> FilesOf(const std::string& folder, v1::CertificateKind kind) {
-  const std::string link = absl::StrCat(folder, "/", FolderOf(kind), "/current");
+absl::StatusOr<Files> FilesOf(const std::string& folder, absl::string_view kind) {
+  const std::string link = absl::StrCat(folder, "/", kind, "/current");
   const std::unique_ptr<char, decltype(&free)> version(realpath(link.c_str(), nullptr), &free);
   Files files;
   if (version == nullptr) return files;  // not enrolled for this kind
@@ -143,7 +143,10 @@ std::shared_ptr<const Ocsp::Identity> Ocsp::identity() const {
 absl::Status Ocsp::Load() {
   Identity next;
   std::vector<Files> all;
-  for (const auto kind : kKinds) {
+  // The root's is made where the root is, by hand (egov-ca root-responder).
+  std::vector<absl::string_view> kinds = {"ocsp-root"};
+  for (const auto kind : kKinds) kinds.push_back(FolderOf(kind));
+  for (const absl::string_view kind : kinds) {
     EGOV_ASSIGN_OR_RETURN(Files files, FilesOf(config_.folder(), kind));
     if (files.key_path.empty()) continue;
     next.files += files.certificates;

@@ -326,6 +326,43 @@ TEST_F(OcspProcessesTest, GetAnswersAsPostDoesAndSaysWhatMayBeKept) {
       << metrics;
 }
 
+TEST_F(OcspProcessesTest, WithACertificateOfTheRootItAnswersForTheAuthorities) {
+  ASSERT_EQ(
+      Shell(absl::StrCat("mkdir -p ", folder_, "/ocsp/ocsp-root/current && cd ", folder_,
+                         "/ocsp/ocsp-root/current && openssl req -new -nodes -newkey ec -pkeyopt "
+                         "ec_paramgen_curve:P-256 -keyout key.pem -subj /CN=ocsp -out request.pem "
+                         "2>/dev/null")),
+      0);
+  const std::string request = folder_ + "/ocsp/ocsp-root/current/request.pem";
+  ASSERT_EQ(Shell(absl::StrCat(kCa, " root-responder --root ", home_, "/root --csr ", request,
+                               " > ", folder_, "/chain && mv ", folder_, "/chain ", folder_,
+                               "/ocsp/ocsp-root/current/cert.pem")),
+            0);
+  const auto ask = [&] {
+    return OpenSsl("-issuer ca/published/root.pem -cert ca/published/seal.pem");
+  };
+  std::string said;
+  for (int i = 0; i < 30 && !absl::StrContains(said = ask(), "seal.pem: good"); ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_TRUE(absl::StrContains(said, "Response verify OK")) << said;
+  EXPECT_TRUE(absl::StrContains(said, "seal.pem: good")) << said;
+  ASSERT_EQ(Shell(absl::StrCat(kCa, " root-list --home ", home_, " --root ", home_,
+                               "/root --revoke seal --reason 2")),
+            0);
+  // The signer looks when it is asked how it is, and each minute.
+  EXPECT_THAT(CaAdmin(home_ + "/run/admin.sock").Check(), IsOk());
+  for (int i = 0; i < 10 && !absl::StrContains(said = ask(), "seal.pem: revoked"); ++i) {
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_TRUE(absl::StrContains(said, "seal.pem: revoked")) << said;
+  EXPECT_TRUE(absl::StrContains(said, "Reason: cACompromise")) << said;
+  ca_->Stop(SIGKILL);
+  StartCa();
+  absl::SleepFor(absl::Milliseconds(500));
+  EXPECT_TRUE(absl::StrContains(said = ask(), "seal.pem: revoked")) << said;
+}
+
 // From the certificate alone, as a stranger would: both addresses in it lead to what they promise.
 TEST_F(OcspProcessesTest, ACertificateLeadsToItsStatusAndItsAuthority) {
   ca_->Stop();
