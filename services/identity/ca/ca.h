@@ -54,8 +54,11 @@ class Ca {
   // How the certificates stand, from a place on, and what changes next; waits when nothing is new.
   ca::StatusChanges WatchStatus(const ca::WatchStatusRequest& request);
 
-  // Signs the lists that are half over, and looks at the root's. Call each minute.
+  // Signs the lists that are half over. Call each minute.
   absl::Status Maintain();
+  // Reads the root's list for how the authorities stand: what it says is told as status. Call each
+  // second; after an error what was known stays.
+  absl::Status FollowRootList();
 
  private:
   struct Token {
@@ -93,7 +96,6 @@ class Ca {
   size_t AuthorityIndex(v1::CertificateKind kind) const;
   v1::IssuedCertificates Answer(const ca::Issued& issued) const;
   absl::Status SignList(const AuthorityKey& authority);
-  absl::Status FollowRootList();
   absl::Status Append(ca::Entry entry, const std::string& actor);
 
   const ca::Config config_;

@@ -135,8 +135,16 @@ absl::Status ServeSigner(const ca::Config& config) {
   std::condition_variable stop_signal;
   bool stop = false;
   std::thread maintenance([&] {
+    bool root_known = true;
     std::unique_lock<std::mutex> lock(mutex);
-    while (!stop_signal.wait_for(lock, std::chrono::minutes(1), [&] { return stop; })) {
+    for (int second = 1; !stop_signal.wait_for(lock, std::chrono::seconds(1), [&] { return stop; });
+         ++second) {
+      const absl::Status root = authority->FollowRootList();
+      if (root.ok() != root_known) {
+        root_known = root.ok();
+        if (!root_known) log.Error("the root's list cannot be read", {{"error", root.message()}});
+      }
+      if (second % 60 != 0) continue;
       const absl::Status status = authority->Maintain();
       if (!status.ok()) log.Error("a list could not be signed", {{"error", status.message()}});
     }
