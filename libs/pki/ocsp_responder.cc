@@ -4,38 +4,26 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "libs/pki/internal/der.h"
 #include "libs/pki/internal/openssl.h"
 #include "libs/pki/ocsp.h"
 
 namespace egov::pki {
 
 using internal::Access;
+using internal::Der;
 
 namespace {
 
 // Universal tags (X.690 section 8.1.2), constructed where the type is.
-constexpr char kBitString = 0x03;
-constexpr char kOctetString = 0x04;
-constexpr char kObject = 0x06;
-constexpr char kEnumerated = 0x0A;
-constexpr char kGeneralizedTime = 0x18;
-constexpr char kSequence = 0x30;
-constexpr char Implicit(int number) { return static_cast<char>(0x80 | number); }
-constexpr char Explicit(int number) { return static_cast<char>(0xA0 | number); }
-
-std::string Length(size_t size) {
-  if (size < 0x80) return std::string(1, static_cast<char>(size));
-  std::string bytes;
-  for (; size > 0; size >>= 8) bytes.insert(bytes.begin(), static_cast<char>(size & 0xFF));
-  return absl::StrCat(std::string(1, static_cast<char>(0x80 | bytes.size())), bytes);
-}
-
-template <typename... Parts>
-std::string Der(char tag, const Parts&... parts) {
-  const size_t size = (size_t{0} + ... + absl::string_view(parts).size());
-  return absl::StrCat(absl::string_view(&tag, 1), Length(size), parts...);
-}
+constexpr unsigned char kBitString = 0x03;
+constexpr unsigned char kOctetString = 0x04;
+constexpr unsigned char kObject = 0x06;
+constexpr unsigned char kEnumerated = 0x0A;
+constexpr unsigned char kGeneralizedTime = 0x18;
+constexpr unsigned char kSequence = 0x30;
+constexpr unsigned char Implicit(int number) { return static_cast<unsigned char>(0x80 | number); }
+constexpr unsigned char Explicit(int number) { return static_cast<unsigned char>(0xA0 | number); }
 
 std::string Object(int nid) {
   const ASN1_OBJECT* object = OBJ_nid2obj(nid);

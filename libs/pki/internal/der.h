@@ -10,18 +10,21 @@
 
 namespace egov::pki::internal {
 
-inline std::string Der(unsigned char tag, absl::string_view content) {
+// The parts, one behind the other, as the content of `tag`.
+template <typename... Parts>
+std::string Der(unsigned char tag, const Parts&... parts) {
+  const size_t size = (size_t{0} + ... + absl::string_view(parts).size());
   std::string out(1, static_cast<char>(tag));
-  if (content.size() < 0x80) {
-    out += static_cast<char>(content.size());
+  if (size < 0x80) {
+    out += static_cast<char>(size);
   } else {
     std::string length;
-    for (size_t rest = content.size(); rest != 0; rest >>= 8)
+    for (size_t rest = size; rest != 0; rest >>= 8)
       length.insert(length.begin(), static_cast<char>(rest & 0xFF));
     out += static_cast<char>(0x80 | length.size());
     out += length;
   }
-  absl::StrAppend(&out, content);
+  (out.append(absl::string_view(parts).data(), absl::string_view(parts).size()), ...);
   return out;
 }
 
