@@ -28,6 +28,7 @@ _LIBRARIES = {
     "grpc_reflection": ("libgrpc++-dev", ["-lgrpc++_reflection"], ["grpc"]),
     "gtest": ("libgtest-dev", ["-lgmock", "-lgtest", "-lpthread"], []),
     "gtest_main": ("libgtest-dev", ["-lgmock_main"], ["gtest"]),
+    "pkcs11": ("libp11-kit-dev", [], []),  # the header alone; modules are loaded
     "pq": ("libpq-dev", ["-lpq"], []),
     "prometheus": ("prometheus-cpp-dev", ["-lprometheus-cpp-pull", "-lprometheus-cpp-core"], ["civetweb"]),
     "protobuf": ("libprotobuf-dev", ["-lprotobuf", "-lpthread"], []),
