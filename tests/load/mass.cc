@@ -176,7 +176,9 @@ absl::Status VitalRows(const Bench& bench) {
   std::vector<double> asked, merged, exchange, proof, files, cpus;
   const uint64_t known = sample.codes.size() - sample.unknown.size() - sample.malformed.size();
   // The first round warms up both.
+  const std::string answers = options.out;
   for (int round = 0; round <= bench.rounds; ++round) {
+    options.out = absl::StrCat(answers, "/", round);
     const absl::Duration cpu = OwnCpu() + bench.big->process().Cpu();
     absl::Time begun = absl::Now();
     EGOV_ASSIGN_OR_RETURN(const ctl::VitalStatusSummary summary,
