@@ -34,6 +34,10 @@ _LIBRARIES = {
     "protobuf": ("libprotobuf-dev", ["-lprotobuf", "-lpthread"], []),
     "rocksdb": ("librocksdb-dev", ["-lrocksdb"], []),
     "spdlog": ("libspdlog-dev", ["-lspdlog", "-lfmt"], []),
+    "xml": ("libxml2-dev", ["-lxml2"], []),
+    "xmlsec": ("libxmlsec1-dev", ["-lxmlsec1-openssl", "-lxmlsec1"], ["crypto", "xml"]),
+    "z": ("zlib1g-dev", ["-lz"], []),
+    "zip": ("libzip-dev", ["-lzip"], ["z"]),
 }
 
 def _debian_libraries_impl(repository_ctx):

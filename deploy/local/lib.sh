@@ -14,6 +14,10 @@ EGOV_TOOLS="$EGOV_HOME/tools"
 BUF_VERSION=1.75.0
 BUF="$EGOV_TOOLS/buf-$BUF_VERSION/node_modules/.bin/buf"
 
+# The other programs that judge our signed containers. Their folders under tests/interop name and pin every jar.
+DIGIDOC4J_JARS="$EGOV_TOOLS/digidoc4j-6.1.0"
+DSS_JARS="$EGOV_TOOLS/dss-6.4"
+
 die() {
   echo "$(basename "$0"): $*" >&2
   exit 1

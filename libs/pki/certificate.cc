@@ -164,6 +164,8 @@ absl::string_view PurposeName(Purpose purpose) {
       return "time-stamp";
     case Purpose::kOcsp:
       return "ocsp";
+    case Purpose::kSignature:
+      return "signature";
     case Purpose::kAuthority:
       return "authority";
   }
@@ -263,6 +265,12 @@ absl::Status Certificate::CheckPurpose(Purpose purpose) const {
       }
       if (!impl_->ocsp_no_check) return wrong("id-pkix-ocsp-nocheck is missing");
       if (!only_signs()) return wrong("key usage allows more than signing");
+      return absl::OkStatus();
+    case Purpose::kSignature:
+      if ((impl_->key_usage & kContentCommitment) == 0) {
+        return wrong("key usage lacks contentCommitment");
+      }
+      if (has(kTimeStamping) || has(kOcspSigning)) return wrong("it is an authority's tool");
       return absl::OkStatus();
     case Purpose::kAuthority:
       if ((impl_->key_usage & kKeyCertSign) == 0) return wrong("key usage lacks keyCertSign");

@@ -42,6 +42,9 @@ enum class Purpose {
   // An authority's OCSP responder (RFC 6960 section 4.2.2.2): extended key usage OCSPSigning alone,
   // and id-pkix-ocsp-nocheck, since nobody else could tell its own status.
   kOcsp,
+  // An electronic signature's or e-seal's: contentCommitment among the key usages (ETSI EN 319
+  // 412-2 section 4.3.2). Whose it is stands in the subject; needs no SPIFFE id, and gives none.
+  kSignature,
   kAuthority,  // a CA
 };
 absl::string_view PurposeName(Purpose purpose);

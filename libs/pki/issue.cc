@@ -79,6 +79,7 @@ Usage UsageOf(Purpose purpose) {
       return {"critical,digitalSignature", "serverAuth,clientAuth"};
     case Purpose::kSeal:
     case Purpose::kLog:
+    case Purpose::kSignature:
       return {"critical,nonRepudiation", nullptr};
     case Purpose::kTimeStamp:
       return {"critical,digitalSignature", "critical,timeStamping"};

@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto again = Certificate::FromPem(certificate->ToPem());
     if (!again.ok() || *again != *certificate) std::abort();
     for (const Purpose purpose : {Purpose::kTransport, Purpose::kSeal, Purpose::kLog,
-                                  Purpose::kTimeStamp, Purpose::kAuthority}) {
+                                  Purpose::kTimeStamp, Purpose::kSignature, Purpose::kAuthority}) {
       (void)certificate->CheckPurpose(purpose);
     }
   }
