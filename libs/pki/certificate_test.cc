@@ -102,6 +102,16 @@ TEST_F(ChainTest, TheChainIsReturnedFromLeafToAnchor) {
             2u);
 }
 
+TEST_F(ChainTest, TheChainEndsAtItsAnchorWhateverStandsAboveIt) {
+  const std::vector<Certificate> others = {authority_.certificate, root_.certificate};
+  const ChainVerifier authority = Must(ChainVerifier::Create({authority_.certificate}));
+  EXPECT_EQ(*authority.Verify(seal_.certificate, others, Purpose::kSeal, kNow),
+            (std::vector<Certificate>{seal_.certificate, authority_.certificate}));
+  const ChainVerifier itself = Must(ChainVerifier::Create({seal_.certificate}));
+  EXPECT_EQ(*itself.Verify(seal_.certificate, others, Purpose::kSeal, kNow),
+            (std::vector<Certificate>{seal_.certificate}));
+}
+
 TEST_F(ChainTest, AnotherHousesCertificateIsRefused) {
   const Identity other_root = MakeRoot("Root", kNow);
   EXPECT_THAT(Verify(Trusting(other_root), transport_.certificate, Purpose::kTransport),

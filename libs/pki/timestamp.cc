@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "libs/base/ids.h"
 #include "libs/pki/internal/openssl.h"
@@ -206,10 +207,15 @@ absl::StatusOr<std::string> TokenOfResponse(absl::string_view response_der) {
   return internal::ToDer(i2d_PKCS7, token);
 }
 
-absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
-                                          const Digest& imprint, absl::optional<uint64_t> nonce,
-                                          const ChainVerifier& trust,
-                                          const std::vector<Certificate>& others) {
+namespace {
+
+// Whether the imprint (algorithm's NID, bytes) is of what was to be stamped.
+using IsImprint = absl::FunctionRef<bool(int, absl::string_view)>;
+
+absl::StatusOr<TimeStamp> Verify(absl::string_view response_or_token, IsImprint is_imprint,
+                                 const Digest& imprint, absl::optional<uint64_t> nonce,
+                                 const ChainVerifier& trust,
+                                 const std::vector<Certificate>& others) {
   EGOV_ASSIGN_OR_RETURN(Pkcs7Ptr token, ParseToken(response_or_token));
   if (!PKCS7_type_is_signed(token.get())) return Bad("its token is not signed data");
   TstInfoPtr info(PKCS7_to_TS_TST_INFO(token.get()));
@@ -221,7 +227,7 @@ absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
   const ASN1_OCTET_STRING* hashed = TS_MSG_IMPRINT_get_msg(stamped);
   const absl::string_view hashed_bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(hashed)),
                                        ASN1_STRING_length(hashed));
-  if (OBJ_obj2nid(algorithm) != NID_sha256 || hashed_bytes != AsBytes(imprint)) {
+  if (!is_imprint(OBJ_obj2nid(algorithm), hashed_bytes)) {
     return Unauthenticated("WRONG_IMPRINT", "the time-stamp is for other data");
   }
   const ASN1_INTEGER* stamped_nonce = TS_TST_INFO_get_nonce(info.get());
@@ -251,6 +257,33 @@ absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
                    imprint,
                    has_nonce ? absl::optional<uint64_t>(number) : absl::nullopt,
                    signer};
+}
+
+}  // namespace
+
+absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
+                                          const Digest& imprint, absl::optional<uint64_t> nonce,
+                                          const ChainVerifier& trust,
+                                          const std::vector<Certificate>& others) {
+  const auto is_imprint = [&](int algorithm, absl::string_view bytes) {
+    return algorithm == NID_sha256 && bytes == AsBytes(imprint);
+  };
+  return Verify(response_or_token, is_imprint, imprint, nonce, trust, others);
+}
+
+absl::StatusOr<TimeStamp> VerifyTimeStampOf(absl::string_view data,
+                                            absl::string_view response_or_token,
+                                            const ChainVerifier& trust,
+                                            const std::vector<Certificate>& others) {
+  const auto is_imprint = [&](int algorithm, absl::string_view bytes) {
+    if (algorithm != NID_sha256 && algorithm != NID_sha384 && algorithm != NID_sha512) return false;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    return EVP_Digest(data.data(), data.size(), digest, &size, EVP_get_digestbynid(algorithm),
+                      nullptr) == 1 &&
+           bytes == absl::string_view(reinterpret_cast<char*>(digest), size);
+  };
+  return Verify(response_or_token, is_imprint, Sha256Of(data), absl::nullopt, trust, others);
 }
 
 }  // namespace egov::pki

@@ -63,6 +63,13 @@ absl::StatusOr<TimeStamp> VerifyTimeStamp(absl::string_view response_or_token,
                                           const ChainVerifier& trust,
                                           const std::vector<Certificate>& others = {});
 
+// The same for a stamp that another asked for, of data at hand: the imprint may be by SHA-256,
+// SHA-384 or SHA-512. TimeStamp::imprint is the data's SHA-256 in any case.
+absl::StatusOr<TimeStamp> VerifyTimeStampOf(absl::string_view data,
+                                            absl::string_view response_or_token,
+                                            const ChainVerifier& trust,
+                                            const std::vector<Certificate>& others = {});
+
 // Grants time-stamps. Holds the key; knows neither network nor disk.
 class TimeStampAuthority {
  public:

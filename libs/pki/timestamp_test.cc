@@ -174,6 +174,22 @@ TEST_F(TimeStampTest, BadQuestionsGetTheRightFailure) {
   EXPECT_TRUE(made_by_openssl(absl::StrCat("-sha512 -tspolicy ", kPolicy)).granted);
 }
 
+TEST_F(TimeStampTest, AnImprintMayBeByALargerDigest) {
+  Write("large.data", "data");
+  for (const char* hash : {"-sha256", "-sha384", "-sha512"}) {
+    ASSERT_EQ(std::system(absl::StrCat("openssl ts -query -cert -data ", Path("large.data"), " ",
+                                       hash, " -out ", Path("large.tsq"), " 2>/dev/null")
+                              .c_str()),
+              0);
+    const std::string der = Authority().Respond(Read("large.tsq")).der;
+    const auto stamp = VerifyTimeStampOf("data", der, Trust());
+    ASSERT_THAT(stamp, IsOk()) << hash;
+    EXPECT_EQ(stamp->imprint, imprint_);
+    EXPECT_THAT(VerifyTimeStampOf("date", der, Trust()),
+                Fails(absl::StatusCode::kUnauthenticated, "WRONG_IMPRINT"));
+  }
+}
+
 TEST_F(TimeStampTest, GarbageIsNoTimeStamp) {
   for (const std::string& garbage : {std::string(), std::string("x"), std::string(100, '0')}) {
     EXPECT_THAT(VerifyTimeStamp(garbage, imprint_, absl::nullopt, Trust()),

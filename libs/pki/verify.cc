@@ -155,8 +155,17 @@ absl::StatusOr<std::vector<Certificate>> ChainVerifier::Verify(const Certificate
   const STACK_OF(X509)* found = X509_STORE_CTX_get0_chain(context.get());
   for (int i = 0; i < sk_X509_num(found); ++i) {
     EGOV_ASSIGN_OR_RETURN(Certificate certificate, known(sk_X509_value(found, i)));
-    if (i > 0) EGOV_RETURN_IF_ERROR(certificate.CheckPurpose(Purpose::kAuthority));
     chain.push_back(std::move(certificate));
+  }
+  // OpenSSL climbs on into `others` above an anchor that is no root; what it finds there trusts
+  // nobody.
+  const auto& anchors = impl_->anchors;
+  while (std::find(anchors.begin(), anchors.end(), chain.back()) == anchors.end()) {
+    chain.pop_back();
+    if (chain.empty()) return Unauthenticated("UNKNOWN_ISSUER", "no path to an anchor");
+  }
+  for (size_t i = 1; i < chain.size(); ++i) {
+    EGOV_RETURN_IF_ERROR(chain[i].CheckPurpose(Purpose::kAuthority));
   }
   for (size_t i = 0; i + 1 < chain.size(); ++i) {
     EGOV_RETURN_IF_ERROR(CheckRevocation(*impl_, chain[i], chain[i + 1], at));

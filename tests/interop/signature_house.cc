@@ -4,6 +4,9 @@
 //   signature_house serve DIR             makes DIR's certificates, keys and containers, listens,
 //   writes DIR/url; ends with
 //                                         its input
+//   signature_house add DIR CONTAINER     signs it once more with DIR/signer.key, by the addresses
+//   in
+//                                         DIR/url
 //   signature_house judge DIR CONTAINER   a line: "TOTAL_PASSED XAdES-BASELINE-LT CONTAINER", or
 //   what is wrong with it
 #include <fstream>
@@ -110,10 +113,36 @@ int Serve(const std::string& dir) {
   return 0;
 }
 
+signature::TrustAnchors AnchorsOf(const std::string& dir) {
+  return {{Must(pki::Certificate::FromPem(Read(dir + "/authority.pem")))},
+          {Must(pki::Certificate::FromPem(Read(dir + "/stamper.pem")))}};
+}
+
+int Add(const std::string& dir, const std::string& path) {
+  const signature::TrustAnchors anchors = AnchorsOf(dir);
+  const auto signer = Must(pki::Certificate::FromPem(Read(dir + "/signer.pem")));
+  const auto key = Must(pki::PrivateKey::FromPem(Read(dir + "/signer.key")));
+  std::string url = Read(dir + "/url");
+  url.pop_back();
+  const auto container = Must(signature::Container::Open(path));
+  const signature::Draft draft = Must(
+      signature::Prepare({Must(signature::DigestFiles(container)), signer, absl::Now(), {}, {}}));
+  const std::string b = Must(signature::Finish(draft.xml, Must(key.Sign(draft.text))));
+  const auto question = pki::TimeStampRequest::New(Must(signature::StampImprint(b)));
+  const auto stamp =
+      Must(http::Post(url + "/stamp", "application/timestamp-query", question.ToDer()));
+  const std::string t = Must(signature::AddTimeStamp(b, stamp.body, question.nonce, anchors));
+  const auto request = Must(pki::OcspRequest::New(signer, anchors.authorities[0]));
+  const auto answer = Must(http::Post(url + "/ocsp", "application/ocsp-request", request.ToDer()));
+  const std::string lt =
+      Must(signature::AddEvidence(t, {{answer.body}, {}, {}}, anchors, absl::Now()));
+  const absl::Status added = signature::AddSignature(path, lt);
+  if (!added.ok()) std::cerr << added << "\n";
+  return added.ok() ? 0 : 1;
+}
+
 int Judge(const std::string& dir, const std::string& path) {
-  const signature::TrustAnchors anchors{
-      {Must(pki::Certificate::FromPem(Read(dir + "/authority.pem")))},
-      {Must(pki::Certificate::FromPem(Read(dir + "/stamper.pem")))}};
+  const signature::TrustAnchors anchors = AnchorsOf(dir);
   const auto container = signature::Container::Open(path);
   if (!container.ok()) {
     std::cout << container.status() << "\n";
@@ -136,7 +165,8 @@ int Judge(const std::string& dir, const std::string& path) {
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
   if (what == "serve" && argc == 3) return Serve(argv[2]);
+  if (what == "add" && argc == 4) return Add(argv[2], argv[3]);
   if (what == "judge" && argc == 4) return Judge(argv[2], argv[3]);
-  std::cerr << "usage: signature_house serve DIR | judge DIR CONTAINER\n";
+  std::cerr << "usage: signature_house serve DIR | add DIR CONTAINER | judge DIR CONTAINER\n";
   return 2;
 }

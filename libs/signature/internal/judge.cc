@@ -66,9 +66,9 @@ absl::StatusOr<Stamp> VerifyStamp(const XadesSignature& signature, const TrustAn
                        "the time-stamp's canonicalization is not accepted");
   }
   EGOV_ASSIGN_OR_RETURN(const auto trust, pki::ChainVerifier::Create(anchors.time_stamping));
-  EGOV_ASSIGN_OR_RETURN(pki::TimeStamp stamp,
-                        pki::VerifyTimeStamp(*signature.time_stamp, pki::Sha256Of(*bytes),
-                                             absl::nullopt, trust, signature.certificates));
+  EGOV_ASSIGN_OR_RETURN(
+      pki::TimeStamp stamp,
+      pki::VerifyTimeStampOf(*bytes, *signature.time_stamp, trust, signature.certificates));
   EGOV_ASSIGN_OR_RETURN(auto chain, trust.Verify(stamp.certificate, signature.certificates,
                                                  pki::Purpose::kTimeStamp, stamp.time));
   return Stamp{std::move(stamp), std::move(chain)};
