@@ -174,12 +174,13 @@ absl::Status CheckNames(const internal::ZipDirectory& directory) {
     if (!seen.insert(absl::AsciiStrToLower(entry.name)).second) {
       return BadContainer("DUPLICATE_NAME", "two entries have one name");
     }
-    if (entry.name == internal::kMimetype || absl::StartsWith(entry.name, internal::kMeta))
-      continue;
-    if (!internal::IsDataFileName(entry.name)) {
-      return BadContainer("BAD_NAME", "an entry has a name that no data file may have");
+    if (entry.name == internal::kMimetype || entry.name == internal::kMeta) continue;
+    const bool meta = absl::StartsWith(entry.name, internal::kMeta);
+    if (!internal::IsDataFileName(
+            absl::string_view(entry.name).substr(meta ? internal::kMeta.size() : 0))) {
+      return BadContainer("BAD_NAME", "an entry has a name that no file may have");
     }
-    if (entry.size == 0) return BadContainer("EMPTY_FILE", "a data file is empty");
+    if (!meta && entry.size == 0) return BadContainer("EMPTY_FILE", "a data file is empty");
   }
   return absl::OkStatus();
 }

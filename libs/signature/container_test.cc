@@ -177,7 +177,8 @@ TEST(ContainerTest, AnAddedSignatureLeavesEveryOtherByteAlone) {
 }
 
 TEST(OpenTest, NamesThatLeadOutAreRefused) {
-  for (const char* name : {"../a", "a/../../b", "/a", "a\\b", "C:/a", "./a", "dir/", "a//b"}) {
+  for (const char* name : {"../a", "a/../../b", "/a", "a\\b", "C:/a", "./a", "dir/", "a//b",
+                           "META-INF/../../a", "meta-inf/a"}) {
     EXPECT_THAT(Container::FromBytes(Zip({kMimetype, {name, "content"}, ManifestOf(name)})),
                 Fails(kInvalid, "BAD_NAME"))
         << name;

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <atomic>
+#include <iostream>
 #include <memory>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "libs/base/testing/status_matchers.h"
@@ -291,6 +293,34 @@ TEST_F(ValidateTest, DocumentTypesEntitiesAndInstructionsAreRefused) {
   EXPECT_VERDICT(Judge(std::string("\xFF\xFE<\0a\0/\0>\0", 10)), "TOTAL_FAILED", "FORMAT_FAILURE",
                  "BAD_SIGNATURE_XML");
   EXPECT_VERDICT(Judge("not XML"), "TOTAL_FAILED", "FORMAT_FAILURE", "BAD_SIGNATURE_XML");
+}
+
+TEST_F(ValidateTest, XmlThatIsMadeToBeSlowIsRefused) {
+  std::string attributes, namespaces, tags;
+  for (int i = 0; i < 65; ++i) absl::StrAppend(&attributes, " a", i, "=\">\"");
+  for (int i = 0; i < 129; ++i) absl::StrAppend(&namespaces, "<a xmlns:n", i, "=\"x\"/>");
+  for (int i = 0; i < 25001; ++i) absl::StrAppend(&tags, "<a></a>");
+  for (const std::string& slow :
+       {absl::StrCat("<a", attributes, "/>"), namespaces, tags, std::string(300 * 3, '<'),
+        absl::StrReplaceAll(std::string(300, 'x'), {{"x", "<a>"}})}) {
+    const SignatureReport report = Edited("</xades:UnsignedSignatureProperties>",
+                                          slow + "</xades:UnsignedSignatureProperties>");
+    EXPECT_VERDICT(report, "TOTAL_FAILED", "FORMAT_FAILURE", "BAD_SIGNATURE_XML");
+  }
+  // The slowest that is let in: every namespace in sight of every element of the signed properties,
+  // in the canonical form that repeats them all.
+  namespaces.clear();
+  tags.clear();
+  for (int i = 0; i < 62; ++i) absl::StrAppend(&namespaces, " xmlns:n", i, "=\"x\"");
+  for (int i = 0; i < 24000; ++i) absl::StrAppend(&tags, "<a></a>");
+  std::string xml =
+      Edit(b, "<xades:SignedDataObjectProperties>",
+           absl::StrCat("<xades:SignedDataObjectProperties><a", namespaces, ">", tags, "</a>"));
+  xml = absl::StrReplaceAll(xml, {{kC14n, "http://www.w3.org/2006/12/xml-c14n11"}});
+  const absl::Time start = absl::Now();
+  EXPECT_VERDICT(Judge(xml), "TOTAL_FAILED", "HASH_FAILURE", "HASH_FAILURE");
+  EXPECT_LT(absl::Now() - start, absl::Seconds(20));
+  std::cout << "slowest: " << absl::Now() - start << "\n";
 }
 
 TEST_F(ValidateTest, ACommentDoesNotSplitAValue) {

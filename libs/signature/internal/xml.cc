@@ -26,6 +26,24 @@ std::string Take(xmlChar* text) {
   return copy;
 }
 
+// Counted before parsing, so roughly, and never too few: quotes between one tag's beginning and the
+// next's, whatever stands between.
+bool IsSlow(absl::string_view bytes) {
+  size_t tags = 0, namespaces = 0, quotes = 0;
+  for (const char c : bytes) {
+    if (c == '<') {
+      quotes = 0;
+      if (++tags > kMaxTags) return true;
+    } else if ((c == '"' || c == '\'') && ++quotes > 2 * kMaxAttributes) {
+      return true;
+    }
+  }
+  for (size_t at = 0; (at = bytes.find("xmlns", at)) != absl::string_view::npos; at += 5) {
+    if (++namespaces > kMaxNamespaces) return true;
+  }
+  return false;
+}
+
 void Silent(void*, xmlErrorPtr) {}
 
 bool HasProcessingInstruction(const xmlNode* node) {
@@ -97,6 +115,7 @@ absl::StatusOr<XmlDocPtr> ParseXml(absl::string_view bytes, absl::string_view re
       bytes.find("<!ENTITY") != absl::string_view::npos) {
     return bad("a document type is not accepted");
   }
+  if (IsSlow(bytes)) return bad("too many tags, attributes or namespaces");
   xmlInitParser();
   xmlParserCtxtPtr context = xmlNewParserCtxt();
   if (context == nullptr) return bad("no memory");

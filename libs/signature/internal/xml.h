@@ -20,6 +20,12 @@ struct FreeXmlDoc {
 };
 using XmlDocPtr = std::unique_ptr<xmlDoc, FreeXmlDoc>;
 
+// What a document may have, all of it more than any signature or manifest needs: reading names and
+// canonical forms takes libxml2 time that grows with the square of the first two.
+constexpr size_t kMaxAttributes = 64;  // of one element, namespace declarations included
+constexpr size_t kMaxNamespaces = 128;
+constexpr size_t kMaxTags = 50000;  // opening and closing ones
+
 // Reads a document: UTF-8 only; no document type, hence no entities; no processing instructions; no
 // network, no files. `reason` names the refusal (INVALID_ARGUMENT). `what` is for people.
 absl::StatusOr<XmlDocPtr> ParseXml(absl::string_view bytes, absl::string_view reason,
