@@ -5,7 +5,6 @@
 #include <openssl/x509v3.h>
 
 #include <atomic>
-#include <iostream>
 #include <memory>
 #include <thread>
 
@@ -309,18 +308,18 @@ TEST_F(ValidateTest, XmlThatIsMadeToBeSlowIsRefused) {
   }
   // The slowest that is let in: every namespace in sight of every element of the signed properties,
   // in the canonical form that repeats them all.
-  namespaces.clear();
   tags.clear();
-  for (int i = 0; i < 62; ++i) absl::StrAppend(&namespaces, " xmlns:n", i, "=\"x\"");
+  std::string around[2];
+  for (int i = 0; i < 120; ++i) absl::StrAppend(&around[i % 2], " xmlns:n", i, "=\"urn:x\"");
   for (int i = 0; i < 24000; ++i) absl::StrAppend(&tags, "<a></a>");
-  std::string xml =
-      Edit(b, "<xades:SignedDataObjectProperties>",
-           absl::StrCat("<xades:SignedDataObjectProperties><a", namespaces, ">", tags, "</a>"));
+  std::string xml = Edit(b, "<xades:SignedDataObjectProperties>",
+                         absl::StrCat("<xades:SignedDataObjectProperties><a", around[0], "><a",
+                                      around[1], ">", tags, "</a></a>"));
   xml = absl::StrReplaceAll(xml, {{kC14n, "http://www.w3.org/2006/12/xml-c14n11"}});
   const absl::Time start = absl::Now();
   EXPECT_VERDICT(Judge(xml), "TOTAL_FAILED", "HASH_FAILURE", "HASH_FAILURE");
-  EXPECT_LT(absl::Now() - start, absl::Seconds(20));
-  std::cout << "slowest: " << absl::Now() - start << "\n";
+  EXPECT_LT(absl::Now() - start, absl::Seconds(30));
+  RecordProperty("slowest", absl::FormatDuration(absl::Now() - start));
 }
 
 TEST_F(ValidateTest, ACommentDoesNotSplitAValue) {
