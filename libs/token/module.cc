@@ -23,6 +23,7 @@ absl::StatusOr<Module> Module::Open(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<TokenInfo>> Module::Tokens() const {
+  const std::lock_guard<std::mutex> lock(library_->mutex());
   EGOV_ASSIGN_OR_RETURN(const std::vector<CK_SLOT_ID> slots, library_->Slots());
   std::vector<TokenInfo> tokens;
   for (const CK_SLOT_ID slot : slots) {
@@ -34,6 +35,7 @@ absl::StatusOr<std::vector<TokenInfo>> Module::Tokens() const {
 }
 
 absl::StatusOr<Token> Module::Find(const TokenName& name) const {
+  const std::lock_guard<std::mutex> lock(library_->mutex());
   EGOV_ASSIGN_OR_RETURN(const std::vector<CK_SLOT_ID> slots, library_->Slots());
   auto place = std::make_shared<internal::Place>();
   for (const CK_SLOT_ID slot : slots) {

@@ -32,8 +32,8 @@ struct TokenName {
 // initialised it before. Everything of it must be gone before main returns (modules that use
 // OpenSSL crash in their destructors otherwise), and a forked child must not use it.
 //
-// Thread safety: may be used from many threads. Cost: opening milliseconds, with card readers more;
-// a library once loaded stays in memory.
+// Thread safety: may be used from many threads; one call at a time goes into the module. Cost:
+// opening milliseconds, with card readers more; a library once loaded stays in memory.
 class Module {
  public:
   // `path` is absolute: what is loaded runs with all our rights, so it is never searched for.

@@ -82,8 +82,8 @@ struct NewKey {
 // A token, named by label and serial when it was found. Each call opens a session, logs in when it
 // takes a PIN, and logs out again: no login stays behind.
 //
-// Thread safety: may be used from many threads; calls to one token wait for each other, also those
-// of another Token of the same name. Cost: each call talks to the token several times; a card takes
+// Thread safety: may be used from many threads; calls to the tokens of one module wait for each
+// other. Cost: each call talks to the token several times; a card takes
 // half a second to sign, and seconds to make a key.
 class Token {
  public:

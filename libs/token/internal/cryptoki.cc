@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -173,11 +174,6 @@ absl::StatusOr<TokenInfo> Library::Info(CK_SLOT_ID slot) const {
   return info;
 }
 
-std::mutex& Library::LockOf(CK_SLOT_ID slot) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  return locks_[slot];
-}
-
 absl::Status CheckPin(const TokenInfo& info, const pki::Secret& pin, absl::string_view field) {
   // Not sent: a card may count it as a wrong one.
   if (pin.size() >= info.pin_min && pin.size() <= info.pin_max && !pin.empty()) {
@@ -190,7 +186,7 @@ absl::Status CheckPin(const TokenInfo& info, const pki::Secret& pin, absl::strin
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Open(const Place& place, Mode mode) {
-  std::unique_lock<std::mutex> lock(place.library->LockOf(place.slot));
+  std::unique_lock<std::mutex> lock(place.library->mutex());
   std::unique_ptr<Session> session(new Session(place, std::move(lock)));
   EGOV_ASSIGN_OR_RETURN(session->info_, place.library->Info(place.slot));
   if (session->info_.serial != place.serial || session->info_.label != place.label) {

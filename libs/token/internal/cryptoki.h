@@ -5,7 +5,6 @@
 
 #include <p11-kit-1/p11-kit/pkcs11.h>
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,27 +22,26 @@ namespace egov::token::internal {
 // The typed error of a return value. `what` is said in the text: "the token cannot be read".
 base::Error Failure(CK_RV rv, absl::string_view what);
 
-// A module in this process. Thread safe.
+// A module in this process. Its functions are called under mutex(): login belongs to all sessions
+// of a process (PKCS #11 section 5.6), so whoever logs in has the module for itself meanwhile, and
+// modules are not as thread safe as they say (SoftHSM 2.6.1 calls gmtime).
 class Library {
  public:
   static absl::StatusOr<std::shared_ptr<Library>> Open(const std::string& path);
 
+  std::mutex& mutex() { return mutex_; }
   const CK_FUNCTION_LIST& call() const { return *functions_; }
   absl::StatusOr<std::vector<CK_SLOT_ID>> Slots() const;  // with a token in
   absl::StatusOr<TokenInfo> Info(CK_SLOT_ID slot) const;
-  // Login belongs to the whole process (PKCS #11 section 5.6), so whoever logs in has
-  // the token for itself meanwhile.
-  std::mutex& LockOf(CK_SLOT_ID slot);
 
  private:
   explicit Library(CK_FUNCTION_LIST* functions) : functions_(functions) {}
   static void Release(Library* library);
 
   CK_FUNCTION_LIST* const functions_;
-  int users_ = 0;      // guarded by the registry's mutex
-  bool ours_ = false;  // initialised by us, so finalised by us
   std::mutex mutex_;
-  std::map<CK_SLOT_ID, std::mutex> locks_;  // guarded by mutex_; entries stay where they are
+  int users_ = 0;      // guarded by the registry's mutex, as the next
+  bool ours_ = false;  // initialised by us, so finalised by us
 };
 
 // A token where it was found.
@@ -57,7 +55,7 @@ struct Place {
 // The fields of `info`'s PIN that decide whether a PIN may be tried at all.
 absl::Status CheckPin(const TokenInfo& info, const pki::Secret& pin, absl::string_view field);
 
-// A session, the lock of its token, and what is logged in; all given back at the end.
+// A session, the lock of its module, and what is logged in; all given back at the end.
 class Session {
  public:
   enum class Mode { kRead, kWrite };
