@@ -29,8 +29,8 @@ struct TokenName {
 
 // A loaded module. Copies share it; it is initialised once in a process (C_Initialize, with the
 // system's locks) and finalised when the last Module and Token are gone, unless other code had
-// initialised it before. Everything of it must be gone before main returns (modules that use
-// OpenSSL crash in their destructors otherwise), and a forked child must not use it.
+// initialised it before. Everything of it must be gone before main returns (SoftHSM with
+// OpenSSL 3 crashes in its destructors otherwise), and a forked child must not use it.
 //
 // Thread safety: may be used from many threads; one call at a time goes into the module. Cost:
 // opening milliseconds, with card readers more; a library once loaded stays in memory.

@@ -67,7 +67,7 @@ struct CertificateOnToken {
 };
 
 struct Contents {
-  std::vector<KeyOnToken> keys;  // EC public keys; those of private ones without PIN are not seen
+  std::vector<KeyOnToken> keys;  // EC public keys that are shown without a PIN
   std::vector<CertificateOnToken> certificates;
   int unread = 0;  // keys and certificates that this library does not read
 };
