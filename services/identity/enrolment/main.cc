@@ -1,10 +1,7 @@
 // egov-enrolment: what of the authority is reached over the network. See README.md.
-#include <iostream>
-
 #include "libs/base/status.h"
-#include "libs/rpc/ops.h"
 #include "services/identity/common/config.h"
-#include "services/identity/common/process.h"
+#include "services/identity/common/http_process.h"
 #include "services/identity/enrolment/front.h"
 
 namespace egov::identity {
@@ -24,40 +21,21 @@ absl::Status Run(const CommandLine& line) {
   if (line.Has("check-config")) return absl::OkStatus();
 
   BlockSignals();
-  rpc::Logger log(rpc::LogOptions{});
-  rpc::Metrics metrics;
-  rpc::Readiness readiness;
-  EnrolmentFront front(config, log, metrics);
+  Operations operations;
+  EnrolmentFront front(config, operations.log, operations.metrics);
   // Its one task is to pass on to the signer beside it; the published files are served also
   // without.
-  readiness.Add("signer", [&front] { return front.Check(); });
-  EGOV_ASSIGN_OR_RETURN(auto ops, rpc::OpsServer::Start(config.ops_listen(), readiness, metrics));
+  operations.readiness.Add("signer", [&front] { return front.Check(); });
   http::ServerOptions options;
   options.listen = config.listen();
   options.threads = 8;
-  EGOV_ASSIGN_OR_RETURN(auto server,
-                        http::Server::Start(options, [&front](const http::Request& request) {
-                          return front.Answer(request);
-                        }));
-  log.Info("egov-enrolment serves", {{"port", server->port()}, {"ops_port", ops->port()}});
-  WaitForSignal();
-  readiness.StartDraining();
-  log.Info("egov-enrolment stops");
-  server.reset();
-  ops.reset();
-  return absl::OkStatus();
+  return ServeHttp("egov-enrolment", operations, config.ops_listen(), options,
+                   [&front](const http::Request& request) { return front.Answer(request); });
 }
 
 }  // namespace
 }  // namespace egov::identity
 
 int main(int argc, char** argv) {
-  using namespace egov::identity;  // NOLINT: main has no other names
-  const auto line = ParseCommandLine(argc, argv, {"check-config", "help"}, {"config"});
-  if (!line.ok()) return ExitWith(line.status());
-  if (line->Has("help") || !line->Has("config")) {
-    std::cout << kUsage;
-    return line->Has("help") ? 0 : 2;
-  }
-  return ExitWith(Run(*line));
+  return egov::identity::HttpProcessMain(argc, argv, egov::identity::kUsage, egov::identity::Run);
 }

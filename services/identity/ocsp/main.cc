@@ -1,9 +1,7 @@
 // egov-ocsp: answers how certificates stand (RFC 6960). See README.md.
-#include <iostream>
-
 #include "libs/base/status.h"
 #include "services/identity/common/config.h"
-#include "services/identity/common/process.h"
+#include "services/identity/common/http_process.h"
 #include "services/identity/ocsp/ocsp.h"
 
 namespace egov::identity {
@@ -22,39 +20,20 @@ absl::Status Run(const CommandLine& line) {
   if (line.Has("check-config")) return absl::OkStatus();
 
   BlockSignals();
-  rpc::Logger log(rpc::LogOptions{});
-  rpc::Metrics metrics;
-  rpc::Readiness readiness;
-  EGOV_ASSIGN_OR_RETURN(auto ocsp,
-                        Ocsp::Open(config, base::Clock::Real(), log, metrics, readiness));
-  EGOV_ASSIGN_OR_RETURN(auto ops, rpc::OpsServer::Start(config.ops_listen(), readiness, metrics));
+  Operations operations;
+  EGOV_ASSIGN_OR_RETURN(auto ocsp, Ocsp::Open(config, base::Clock::Real(), operations.log,
+                                              operations.metrics, operations.readiness));
   http::ServerOptions options;
   options.listen = config.listen();
   options.max_body = pki::OcspRequest::kMaxBytes;
   options.threads = config.threads() > 0 ? config.threads() : 32;
-  EGOV_ASSIGN_OR_RETURN(auto server,
-                        http::Server::Start(options, [&ocsp](const http::Request& request) {
-                          return ocsp->Answer(request);
-                        }));
-  log.Info("egov-ocsp answers", {{"port", server->port()}, {"ops_port", ops->port()}});
-  WaitForSignal();
-  readiness.StartDraining();
-  log.Info("egov-ocsp stops");
-  server.reset();  // waits for the questions under way
-  ops.reset();
-  return absl::OkStatus();
+  return ServeHttp("egov-ocsp", operations, config.ops_listen(), options,
+                   [&ocsp](const http::Request& request) { return ocsp->Answer(request); });
 }
 
 }  // namespace
 }  // namespace egov::identity
 
 int main(int argc, char** argv) {
-  using namespace egov::identity;  // NOLINT: main has no other names
-  const auto line = ParseCommandLine(argc, argv, {"check-config", "help"}, {"config"});
-  if (!line.ok()) return ExitWith(line.status());
-  if (line->Has("help") || !line->Has("config")) {
-    std::cout << kUsage;
-    return line->Has("help") ? 0 : 2;
-  }
-  return ExitWith(Run(*line));
+  return egov::identity::HttpProcessMain(argc, argv, egov::identity::kUsage, egov::identity::Run);
 }
