@@ -9,9 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "egov/evidence/v1/evidence_service.pb.h"
-#include "egov/exchange/v1/bundle_service.pb.h"
-#include "google/rpc/status.pb.h"
-#include "libs/exchange/testing/fixture.h"
+#include "libs/exchange/testing/handmade.h"
 #include "libs/merkle/merkle.h"
 #include "libs/pki/testing/authority.h"
 #include "libs/proof/wire.h"
@@ -25,138 +23,11 @@ namespace {
 using absl::StatusCode;
 using base::Fails;
 using base::IsOk;
-using egov::exchange::v1::BundledAnswer;
-using egov::exchange::v1::BundledCall;
-using egov::exchange::v1::CallBundleRequest;
-using egov::exchange::v1::CallBundleResponse;
 using egov::exchange::v1::Header;
 using egov::exchange::v1::SealedHeader;
 using namespace egov::testing::lending::v1;  // NOLINT: the contract's messages
 using pki::Purpose;
 using pki::testing::Must;
-
-std::string Text(const pki::Digest& digest) { return std::string(pki::AsBytes(digest)); }
-
-// A call made by hand, so that every part of it can be wrong.
-struct Handmade {
-  std::string method = kGetCard;
-  std::string request;
-  std::string salt = base::RandomBytes(16);
-  Header header;
-  SealedHeader sealed;
-  std::string certificate;
-};
-
-class HostileTest : public LendingTest {
- protected:
-  void SetUp() override {
-    LendingTest::SetUp();
-    GrantUsual();
-    ASSERT_THAT(Issue(7), IsOk());
-    options_ = world_.Member(kShop, config_, register_->port());
-    key_ = std::make_unique<pki::PrivateKey>(Must(pki::PrivateKey::LoadFile(options_.seal_key)));
-    certificate_ = Load(options_.seal_certificate);
-    Connect();
-  }
-
-  void TearDown() override {
-    channels_.reset();
-    LendingTest::TearDown();
-  }
-
-  void Connect() {
-    rpc::ChannelOptions channel;
-    channel.target = options_.target;
-    channel.audience = options_.audience;
-    channel.tls = options_.tls;
-    channels_ = Must(rpc::Channels::Create(channel));
-  }
-
-  static std::unique_ptr<pki::Certificate> Load(const std::string& path) {
-    std::string pem;
-    FILE* const file = fopen(path.c_str(), "r");
-    char buffer[8192];
-    pem.assign(buffer, fread(buffer, 1, sizeof buffer, file));
-    fclose(file);
-    return std::make_unique<pki::Certificate>(Must(pki::Certificate::ChainFromPem(pem))[0]);
-  }
-
-  // A right call; `twist` spoils the header before it is sealed.
-  Handmade Make(const std::function<void(Handmade&)>& twist = nullptr) {
-    Handmade made;
-    made.request = Ask(7).SerializeAsString();
-    Header& header = made.header;
-    header.set_id(base::RandomBytes(16));
-    header.set_caller(std::string("spiffe://") + kShop);
-    header.set_audience(config_.audience());
-    header.set_method(made.method);
-    header.set_issued_micros(absl::ToUnixMicros(absl::Now()));
-    header.set_purpose("sale");
-    header.add_items("lending.card.holder");
-    header.set_request(Text(proof::Commit(made.salt, made.request)));
-    header.set_last(true);
-    header.set_algorithm(egov::exchange::v1::ALGORITHM_ECDSA_P256_SHA256);
-    header.set_seal_certificate(Text(certificate_->fingerprint()));
-    made.certificate = certificate_->ToDer();
-    if (twist) twist(made);
-    Seal(made, *key_);
-    return made;
-  }
-
-  static void Seal(Handmade& made, const pki::PrivateKey& key) {
-    const std::string bytes = made.header.SerializeAsString();
-    made.sealed.set_header(bytes);
-    made.sealed.set_size(1);
-    made.sealed.set_signature(Must(key.Sign(proof::SealedBytes(1, proof::HeaderLeaf(bytes)))));
-  }
-
-  absl::Status Send(const Handmade& made) {
-    grpc::ClientContext context;
-    channels_->Prepare(&context, absl::Seconds(10));
-    context.AddMetadata("egov-header-bin", made.sealed.SerializeAsString());
-    context.AddMetadata("egov-salt-bin", made.salt);
-    context.AddMetadata("egov-certificate-bin", made.certificate);
-    return rpc::testing::Call(channels_->Next(), made.method, made.request, &context).status();
-  }
-
-  absl::StatusOr<CallBundleResponse> SendBundle(const CallBundleRequest& bundle,
-                                                const std::string& certificate) {
-    grpc::ClientContext context;
-    channels_->Prepare(&context, absl::Seconds(10));
-    context.AddMetadata("egov-certificate-bin", certificate);
-    const auto answer =
-        rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
-                           bundle.SerializeAsString(), &context);
-    if (!answer.ok()) return answer.status();
-    CallBundleResponse response;
-    EXPECT_TRUE(response.ParseFromString(*answer));
-    return response;
-  }
-
-  static CallBundleRequest Bundle(const std::vector<Handmade>& calls) {
-    CallBundleRequest bundle;
-    bundle.set_method(kGetCard);
-    for (const Handmade& made : calls) {
-      BundledCall& call = *bundle.add_calls();
-      call.set_header(made.sealed.SerializeAsString());
-      call.set_salt(made.salt);
-      call.set_message(made.request);
-    }
-    return bundle;
-  }
-
-  static absl::Status Of(const BundledAnswer& answer) {
-    google::rpc::Status status;
-    EXPECT_TRUE(status.ParseFromString(answer.status()));
-    return rpc::FromGrpc(grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                                      status.message(), answer.status()));
-  }
-
-  ClientOptions options_;
-  std::unique_ptr<pki::PrivateKey> key_;
-  std::unique_ptr<pki::Certificate> certificate_;
-  std::unique_ptr<rpc::Channels> channels_;
-};
 
 TEST_F(HostileTest, ACallMadeByHandByTheRulesIsAnswered) { EXPECT_THAT(Send(Make()), IsOk()); }
 
@@ -181,139 +52,6 @@ TEST_F(HostileTest, AReplayedHeaderIsRefusedAfterARestartToo) {
   StartRegister();
   Connect();
   EXPECT_THAT(Send(made), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
-}
-
-TEST_F(HostileTest, EachCallOfABundleIsAnsweredOrRefusedForItself) {
-  const Handmade good = Make();
-  Handmade garbage = Make();
-  garbage.sealed.set_header("not a header");
-  Handmade other = Make();
-  other.request = Ask(8).SerializeAsString();
-  const std::vector<Handmade> calls = {
-      good,
-      good,  // twice in one bundle: one of the two is a replay
-      Make([](Handmade& m) { m.header.set_method(kIssueCard); }),
-      garbage,
-      other,
-      Make([](Handmade& m) { m.header.set_purpose("curiosity"); }),
-      Make(),
-  };
-  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
-                            SendBundle(Bundle(calls), good.certificate));
-  ASSERT_EQ(response.answers_size(), 7);
-  const bool first = response.answers(0).status().empty();
-  EXPECT_THAT(Of(response.answers(first ? 0 : 1)), IsOk());
-  EXPECT_THAT(Of(response.answers(first ? 1 : 0)), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
-  EXPECT_THAT(Of(response.answers(2)),
-              Fails(StatusCode::kInvalidArgument, "WRONG_METHOD", "header.method"));
-  EXPECT_THAT(Of(response.answers(3)), Fails(StatusCode::kInvalidArgument, "BAD_HEADER"));
-  EXPECT_THAT(Of(response.answers(4)), Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT"));
-  EXPECT_THAT(Of(response.answers(5)), Fails(StatusCode::kPermissionDenied, "PURPOSE_NOT_ALLOWED"));
-  EXPECT_THAT(Of(response.answers(6)), IsOk());
-  // A receipt for whatever came behind a good seal and for the first time, a message for whom it
-  // was answered.
-  for (int i = 0; i < 7; ++i) {
-    const BundledAnswer& answer = response.answers(i);
-    EXPECT_EQ(answer.receipt().empty(), i == (first ? 1 : 0) || i == 3) << i;
-    EXPECT_EQ(answer.message().empty(), !answer.status().empty()) << i;
-  }
-  // And once more: every attempt is known now.
-  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse again,
-                            SendBundle(Bundle({good, calls[5], calls[6]}), good.certificate));
-  for (const BundledAnswer& answer : again.answers()) {
-    EXPECT_THAT(Of(answer), Fails(StatusCode::kAlreadyExists, "REPLAYED"));
-    EXPECT_EQ(answer.receipt(), "");
-  }
-}
-
-TEST_F(HostileTest, ABundleThatIsNoneIsRefusedAndNothingOfItIsDone) {
-  const Handmade made = Make();
-  const uint64_t before = register_->log().Newest().size;
-  const auto bad = [&](const CallBundleRequest& bundle, const std::string& field) {
-    EXPECT_THAT(SendBundle(bundle, made.certificate),
-                Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE", field));
-  };
-  bad(Bundle({}), "calls");
-  bad(Bundle(std::vector<Handmade>(33, made)), "calls");
-  for (const char* method :
-       {"", "GetCard", kFindBlocked, "/egov.evidence.v1.EvidenceService/GetReceipt",
-        "/egov.exchange.v1.BundleService/CallBundle"}) {
-    CallBundleRequest bundle = Bundle({made});
-    bundle.set_method(method);
-    bad(bundle, "method");
-  }
-  const std::string good = Bundle({made}).SerializeAsString();
-  for (const std::string& bytes :
-       {std::string("\x0a\xff"), good + "\x18\x01", good.substr(0, good.size() - 1),
-        good + good.substr(0, 2 + std::string(kGetCard).size())}) {
-    grpc::ClientContext context;
-    channels_->Prepare(&context, absl::Seconds(10));
-    EXPECT_THAT(rpc::testing::Call(channels_->Next(), "/egov.exchange.v1.BundleService/CallBundle",
-                                   bytes, &context),
-                Fails(StatusCode::kInvalidArgument, "BAD_BUNDLE"));
-  }
-  CallBundleRequest talkative = Bundle({made});
-  talkative.mutable_calls(0)->set_end_user(std::string(8193, 'u'));
-  bad(talkative, "calls.end_user");
-  EXPECT_GT(Metric("grpc_server_handled_total{grpc_code=\"InvalidArgument\",grpc_method="
-                   "\"CallBundle\",grpc_service=\"egov.exchange.v1.BundleService\",grpc_type="
-                   "\"unary\"}"),
-            10)
-      << "who sends such things is seen";
-  EXPECT_EQ(register_->log().Newest().size, before);
-  // The same attempt is still good for its first time.
-  EXPECT_THAT(Send(made), IsOk());
-}
-
-TEST_F(HostileTest, ABundleOfAStrangerToItsMethodIsRefusedAsAWhole) {
-  const Handmade made = Make([](Handmade& m) { m.method = kIssueCard; });
-  CallBundleRequest bundle = Bundle({made, Make()});
-  bundle.set_method(kIssueCard);
-  EXPECT_THAT(SendBundle(bundle, made.certificate),
-              Fails(StatusCode::kPermissionDenied, "NO_RIGHT"));
-}
-
-TEST_F(HostileTest, CallsCountOneByOneAgainstWhatTheServiceTakesOnAlsoInABundle) {
-  channels_.reset();
-  StopRegister();
-  config_.set_calls_per_second(1);
-  StartRegister();
-  Connect();
-  EGOV_ASSERT_OK_AND_ASSIGN(
-      const CallBundleResponse response,
-      SendBundle(Bundle({Make(), Make(), Make(), Make()}), certificate_->ToDer()));
-  ASSERT_EQ(response.answers_size(), 4);
-  EXPECT_THAT(Of(response.answers(0)), IsOk());
-  for (int i = 1; i < 4; ++i) {
-    EXPECT_THAT(Of(response.answers(i)), Fails(StatusCode::kResourceExhausted, "OVERLOADED"));
-    EXPECT_GT(base::DetailOf(Of(response.answers(i)))->retry_after, absl::ZeroDuration());
-  }
-}
-
-TEST_F(HostileTest, ABundleOfTheLargestAnswersArrivesAndALargerOneIsRefusedForItself) {
-  const auto issue = [&](uint64_t number, size_t holder) {
-    IssueCardRequest request;
-    request.set_request_id(base::NewUuid());
-    *request.mutable_card() = MakeCard(number);
-    request.mutable_card()->set_holder(std::string(holder, 'h'));
-    EXPECT_THAT(lender_->Call<IssueCardResponse>(kIssueCard, For("lending"), request), IsOk());
-  };
-  constexpr size_t kMost = (size_t{1} << 20) - 100;
-  issue(1, kMost);
-  issue(2, kMost + 200);
-  std::vector<Handmade> calls;
-  for (int i = 0; i < 32; ++i) {
-    calls.push_back(Make([&](Handmade& m) {
-      m.request = Ask(i == 31 ? 2 : 1).SerializeAsString();
-      m.header.set_request(Text(proof::Commit(m.salt, m.request)));
-    }));
-  }
-  EGOV_ASSERT_OK_AND_ASSIGN(const CallBundleResponse response,
-                            SendBundle(Bundle(calls), certificate_->ToDer()));
-  ASSERT_EQ(response.answers_size(), 32);
-  for (int i = 0; i < 31; ++i) EXPECT_GT(response.answers(i).message().size(), kMost);
-  EXPECT_THAT(Of(response.answers(31)), Fails(StatusCode::kOutOfRange, "ANSWER_TOO_LARGE"));
-  EXPECT_NE(response.answers(31).receipt(), "");
 }
 
 TEST_F(HostileTest, AnswersThatAreNotReadStayInTheBudget) {
@@ -364,24 +102,6 @@ TEST_F(HostileTest, AnswersThatAreNotReadStayInTheBudget) {
   bool ok = false;
   while (queue.Next(&tag, &ok)) {
   }
-}
-
-TEST_F(HostileTest, AnEndUserInABundleIsBoundToItsCall) {
-  const auto with_user = [&](const std::string& sealed, const std::string& sent) {
-    const Handmade made =
-        Make([&](Handmade& m) { m.header.set_end_user(Text(proof::Commit(m.salt, sealed))); });
-    CallBundleRequest bundle = Bundle({made, Make()});
-    bundle.mutable_calls(0)->set_end_user(sent);
-    const auto response = SendBundle(bundle, made.certificate);
-    EXPECT_THAT(response, IsOk());
-    EXPECT_THAT(Of(response->answers(1)), IsOk());
-    return Of(response->answers(0));
-  };
-  EXPECT_THAT(with_user("citizen", "citizen"), IsOk());
-  EXPECT_THAT(with_user("citizen", "another"),
-              Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT", "header.end_user"));
-  EXPECT_THAT(with_user("citizen", ""),
-              Fails(StatusCode::kInvalidArgument, "BAD_COMMITMENT", "header.end_user"));
 }
 
 TEST_F(HostileTest, AHeaderForAnotherServiceMethodTimeOrContentIsRefused) {

@@ -23,11 +23,14 @@ void Forward(gpr_log_func_args* args) {
 }
 
 // What protobuf says is about messages from outside that do not parse: their caller is told, too.
-void ForwardProtobuf(google::protobuf::LogLevel, const char* file, int line,
+void ForwardProtobuf(google::protobuf::LogLevel severity, const char* file, int line,
                      const std::string& text) {
   Logger* const logger = grpc_logger.load(std::memory_order_acquire);
-  if (logger == nullptr || !logger->Enabled(LogLevel::kDebug)) return;
-  logger->Log(LogLevel::kDebug, "protobuf", {{"text", text}, {"file", file}, {"line", line}});
+  // The process ends after a fatal one.
+  const LogLevel level =
+      severity == google::protobuf::LOGLEVEL_FATAL ? LogLevel::kError : LogLevel::kDebug;
+  if (logger == nullptr || !logger->Enabled(level)) return;
+  logger->Log(level, "protobuf", {{"text", text}, {"file", file}, {"line", line}});
 }
 
 }  // namespace
